@@ -1,0 +1,76 @@
+"""Hydra's schema: the library's dataclasses, registered so that a wrong key or type is refused before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from zeroshot.settings import (
+    WORLDS,
+    ClipSettings,
+    DataSettings,
+    FeaturesSettings,
+    GeneratorSettings,
+    ProtocolSettings,
+    RunSettings,
+    SearchSettings,
+    WorldSettings,
+)
+
+
+@dataclass
+class Experiment:
+    """Everything `experiments.run` takes: a run's settings and where and on what it is computed."""
+
+    world: WorldSettings = MISSING
+    generator: GeneratorSettings = MISSING
+    clip: ClipSettings = MISSING
+    data: DataSettings = MISSING
+    features: FeaturesSettings = MISSING
+    protocol: ProtocolSettings = MISSING
+    search: SearchSettings = MISSING
+    k: int = RunSettings.k
+    seed: int = RunSettings.seed
+    b_max: int = RunSettings.b_max
+    captions: int = RunSettings.captions
+    batch_size: int = RunSettings.batch_size
+    precision: str = RunSettings.precision
+    # Where and on what: no result depends on these.
+    device: str = "auto"  # auto, cpu, cuda, cuda:<number>
+    output: str = "outputs"
+    # The grid of `experiments.reproduce`; `experiments.run` takes one point of it from generator, k and seed.
+    grid: Grid = field(default_factory=lambda: Grid())
+
+
+@dataclass
+class Grid:
+    """The paper's grid: Tables 1 to 3 and Figure 2."""
+
+    generators: list[str] = field(default_factory=lambda: ["sagan", "biggan"])
+    k: list[int] = field(default_factory=lambda: [1, 10, 20, 50, 100, 1000])
+    seeds: list[int] = field(default_factory=lambda: [42, 43, 44])
+
+
+def register() -> None:
+    """Put the schema and each world's parts into Hydra's store; conf/*.yaml build on them by name."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Experiment)
+    for name, parts in WORLDS.items():
+        store.store(group="world", name=f"{name}_fields", node=parts.world)
+        store.store(group="clip", name=f"{name}_fields", node=parts.clip)
+        store.store(group="data", name=f"{name}_fields", node=parts.data)
+        store.store(group="features", name=f"{name}_fields", node=parts.features)
+        for generator, settings in parts.generators.items():
+            store.store(group=f"parts/{name}", name=f"{generator}_fields", node=settings)
+    store.store(group="protocol", name="paper_fields", node=ProtocolSettings())
+    store.store(group="search", name="fresh_fields", node=SearchSettings())
+
+
+def run_settings(config: DictConfig) -> RunSettings:
+    """The part of a composed configuration that decides a run's numbers."""
+    plain: Any = OmegaConf.to_object(config)
+    return RunSettings(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(RunSettings)})

@@ -1,0 +1,38 @@
+"""One run: python -m experiments.run generator=sagan k=10 seed=42 (sweeps: -m generator=sagan,biggan k=1,10 …)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from experiments.cli import StopRequest, guarded
+from experiments.config import register, run_settings
+from zeroshot.runs import run, run_path
+from zeroshot.worlds import World
+
+register()
+
+
+def one_run(config: DictConfig, stop: StopRequest) -> None:
+    """Compute what is missing of the run that the configuration names, and say where it lies."""
+    settings, output = run_settings(config), Path(config.output)
+    world = World(settings, config.device, cache=output / "cache")
+    metrics = run(world, settings, output, should_stop=stop)
+    passed = metrics["images_to_threshold"]
+    print(
+        f"{run_path(output, settings)}: world {metrics['world']}, best CLIP score {metrics['best_clip_score']:.4f}, "
+        f"Fréchet distance {metrics['frechet_distance']:.2f}, "
+        f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
+    )
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+def main(config: DictConfig) -> None:
+    """Hydra's entry point."""
+    guarded(lambda stop: one_run(config, stop))
+
+
+if __name__ == "__main__":
+    main()

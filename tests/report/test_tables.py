@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeroshot.report.tables import latex, markdown, paper_shape, table1, table2, table3, write_tables
+
+
+def published() -> pd.DataFrame:
+    """The paper's Table 3, in the form of collected runs."""
+    folder = files("zeroshot").joinpath("report/published")
+    scores = pd.read_csv(str(folder.joinpath("table1_clip_score.csv")))
+    distances = pd.read_csv(str(folder.joinpath("table1_fid.csv"))).rename(columns={"fid": "frechet_distance"})
+    runs = scores.merge(distances, on=["generator", "k", "seed"], validate="one_to_one")
+    return runs.assign(images_to_threshold=np.where(runs.k == 1, None, 10))
+
+
+def test_table1_of_the_published_seeds_gives_the_published_means() -> None:
+    table = table1(published()).set_index(["generator", "k"])
+    assert table.loc[("SAGAN", 10), "best_clip_score"] == pytest.approx(0.311278, abs=1e-6)
+    assert table.loc[("BIGGAN", 50), "best_clip_score_std"] == pytest.approx(1.727e-4, abs=1e-7)
+    assert table.loc[("SAGAN", 1), "frechet_distance"] == pytest.approx(106.37, abs=0.005)
+    assert (table["seeds"] == 3).all() and len(table) == 12
+
+
+def test_rows_of_table3_average_to_table1() -> None:
+    runs = published()
+    long, short = table3(runs), table1(runs)
+    for measure in ("best_clip_score", "frechet_distance"):
+        seeds = long[~long.seed.isin(["AVG", "STD"])].groupby(["generator", "k"])[measure]
+        averages = long[long.seed == "AVG"].set_index(["generator", "k"])[measure].sort_index()
+        pd.testing.assert_series_equal(seeds.mean(), averages)
+        pd.testing.assert_series_equal(
+            seeds.std(ddof=1), long[long.seed == "STD"].set_index(["generator", "k"])[measure].sort_index()
+        )
+        np.testing.assert_allclose(short.set_index(["generator", "k"])[measure].sort_index(), averages)
+
+
+def test_contract_columns() -> None:
+    runs = published()
+    assert list(table1(runs)) == [
+        "generator",
+        "k",
+        "best_clip_score",
+        "best_clip_score_std",
+        "frechet_distance",
+        "frechet_distance_std",
+        "seeds",
+    ]
+    assert list(table2(runs)) == ["generator", "k", "images_mean", "images_std", "reached", "seeds"]
+    assert list(table3(runs)) == ["generator", "seed", "k", "best_clip_score", "frechet_distance"]
+
+
+def test_table2_is_empty_unless_all_seeds_reach_the_threshold() -> None:
+    runs = pd.DataFrame(
+        {
+            "generator": "sagan",
+            "k": [1, 1, 10, 10, 20, 20],
+            "seed": [42, 43] * 3,
+            "images_to_threshold": [None, None, 7, 9, 12, None],
+        }
+    )
+    table = table2(runs).set_index("k")
+    assert table.loc[10, "images_mean"] == 8 and table.loc[10, "images_std"] == pytest.approx(np.sqrt(2))
+    assert table.loc[[1, 20], ["images_mean", "images_std"]].isna().all(axis=None)
+    assert table["reached"].tolist() == [0, 2, 1]
+    shaped = paper_shape("table2", table2(runs), b_max=100)
+    assert shaped.iloc[0, 1:].tolist() == ["> 100", "8.00 ± 1.41", "1 of 2"]
+
+
+def test_one_seed_has_no_spread() -> None:
+    runs = published().query("seed == 42")
+    assert table1(runs)["best_clip_score_std"].isna().all()
+    assert "nan" not in markdown(paper_shape("table1", table1(runs), 100))
+
+
+def test_files_name_the_world_and_hold_the_same_numbers(tmp_path: Path) -> None:
+    runs = published()
+    write_tables("table1", table1(runs), "Table 1 (world: miniature)", tmp_path, b_max=100)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table1.csv"), table1(runs))
+    for suffix in ("md", "tex"):
+        text = (tmp_path / f"table1.{suffix}").read_text()
+        assert "world: miniature" in text and "0.3113" in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["table1.csv", "table1.md", "table1.tex"]
+
+
+def test_latex_escapes_signs_and_counts_columns() -> None:
+    shaped = paper_shape("table2", table2(published()), b_max=100)
+    text = latex(shaped, "title", "table2")
+    assert "$>$ 100" in text and r"$\pm$" in text and r"\begin{tabular}{lrrrrrr}" in text

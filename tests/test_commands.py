@@ -1,0 +1,133 @@
+"""The commands as a user types them: results, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT, command
+
+TINY = ("experiment=tiny", "device=cpu")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outputs of `experiments.reproduce all` on the tiny setting."""
+    output = tmp_path_factory.mktemp("outputs")
+    done = command("experiments.reproduce", "all", *TINY, f"output={output}")
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def variant_folder(output: Path) -> Path:
+    (folder,) = (output / "miniature").iterdir()
+    assert folder.name.startswith("paper+")
+    return folder
+
+
+def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
+    folder = variant_folder(reproduced)
+    names = {path.name for path in (folder / "tables").iterdir()} | {
+        path.name for path in (folder / "figures").iterdir()
+    }
+    assert names == {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {"figure2.png", "figure2.pdf"}
+    assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
+    assert len(list(folder.glob("runs/*/k=*/seed=*/metrics.json"))) == 12
+    assert "world: miniature" in (folder / "tables" / "table1.md").read_text()
+
+
+def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")}
+    done = command("experiments.reproduce", "table1", *TINY, f"output={reproduced}")
+    assert done.returncode == 0 and "k = 1000" in done.stdout and "world: miniature" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")} == before
+
+
+def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, tmp_path: Path) -> None:
+    done = command("experiments.run", "-m", "generator=sagan,biggan", "k=1", "seed=42", *TINY, f"output={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    for generator in ("sagan", "biggan"):
+        place = Path("runs") / generator / "k=0001" / "seed=42" / "scores.parquet"
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(variant_folder(tmp_path) / place), pd.read_parquet(variant_folder(reproduced) / place)
+        )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "message"),
+    [
+        (("k=0",), 2, "k = 0, but this world has 1,000 labels: give k between 1 and 1000"),
+        (("k=2000",), 2, "k = 2000, but this world has 1,000 labels"),
+        (("b_max=0",), 2, "b_max = 0"),
+        (("seed=-1",), 2, "seed = -1"),
+        (("captions=0",), 2, "captions = 0, but"),
+        (("captions=100000",), 2, "captions = 100000, but"),
+        (("batch_size=0",), 2, "batch_size = 0"),
+        (("precision=fp8",), 2, "precision = 'fp8'"),
+        (("search.images=all",), 2, "search.images = 'all'"),
+        (("generator.truncation=1.5", "generator=biggan"), 2, "truncation = 1.5"),
+        (("device=tpu",), 2, "device = 'tpu'"),
+        (("output=/proc/nothing",), 3, "/proc/nothing"),
+        (("generator.weights=missing.safetensors",), 3, "missing.safetensors"),
+        (("kk=3",), 1, "Could not override 'kk'"),
+        (("generator=stylegan",), 1, "Could not find 'generator/stylegan'"),
+        (("k=many",), 1, "Error merging override k=many"),
+    ],
+)
+def test_bad_input_gets_one_line_and_its_exit_code(
+    tmp_path: Path, overrides: tuple[str, ...], code: int, message: str
+) -> None:
+    arguments = overrides if any(o.startswith("output=") for o in overrides) else (*overrides, f"output={tmp_path}")
+    done = command("experiments.run", "experiment=tiny", *arguments)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    if code in (2, 3):
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("**/*.parquet")) and not list(tmp_path.glob("**/metrics.json"))
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has CUDA")
+def test_cuda_without_cuda_is_refused(tmp_path: Path) -> None:
+    done = command("experiments.run", "device=cuda", f"output={tmp_path}")
+    assert done.returncode == 2 and "device = cuda, but this machine has 0 CUDA devices" in done.stderr
+
+
+def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
+    weights = tmp_path / "sagan.safetensors"
+    shutil.copy(ROOT / "zeroshot/miniature/weights/sagan.safetensors", weights)
+    shutil.copy(ROOT / "zeroshot/miniature/weights/SHA256SUMS", tmp_path)
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    done = command("experiments.run", "experiment=tiny", f"generator.weights={weights}", f"output={tmp_path / 'o'}")
+    assert done.returncode == 3
+    assert f"checksum mismatch: {weights}" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])
+def test_reproduce_says_what_it_can_make(target: tuple[str, ...]) -> None:
+    done = command("experiments.reproduce", *target)
+    assert done.returncode == 2 and "table1, table2, table3, figure2, all" in done.stderr
+
+
+def test_an_impossible_grid_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    done = command("experiments.reproduce", "table1", "grid.k=[1,1001]", f"output={tmp_path}")
+    assert done.returncode == 2 and "k = 1001" in done.stderr
+    assert not list(tmp_path.glob("miniature"))
+
+
+def test_the_notebook_runs_on_what_reproduce_wrote(reproduced: Path) -> None:
+    notebook = ROOT / "notebooks" / "01_results.ipynb"
+    done = command("pytest", "--nbmake", "-p", "no:cacheprovider", str(notebook), ZEROSHOT_OUTPUTS=str(reproduced))
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+def test_notebooks_are_committed_without_outputs() -> None:
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)

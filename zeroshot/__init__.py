@@ -1,0 +1,11 @@
+"""CLIP-guided zero-shot text-to-image generation with class-conditional GANs (Du, Yin and Gu, 2023), reproduced."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.imagine import SearchResult, search
+from zeroshot.worlds import World, load_world
+
+__all__ = ["EnvironmentFailure", "SearchResult", "UserError", "World", "load_world", "search"]

@@ -1,0 +1,1 @@
+"""Captions and photographs, one module per source."""

@@ -1,0 +1,56 @@
+"""Photographs with captions, whatever their source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from PIL import Image
+
+
+class CaptionedImages:
+    """Images in a fixed order, each with its id and one or more captions.
+
+    Args:
+        image_ids: one id per image, all different.
+        captions: the captions of each image, none empty.
+        open_image: row -> the photograph, any mode and size.
+    """
+
+    def __init__(
+        self, image_ids: list[str], captions: list[list[str]], open_image: Callable[[int], Image.Image]
+    ) -> None:
+        if len(image_ids) != len(captions):
+            raise ValueError(f"{len(image_ids)} image ids, but captions of {len(captions)} images")
+        self.image_ids = image_ids
+        self.captions = captions
+        self._open_image = open_image
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def image(self, i: int) -> Image.Image:
+        """The i-th photograph as RGB, 8 bits a channel."""
+        return self._open_image(i).convert("RGB")
+
+
+def _hash(purpose: bytes, image_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(image_id.encode(), digest_size=8, person=purpose).digest(), "big")
+
+
+def caption_of(image_id: str, count: int) -> int:
+    """Index in [0, count) of the caption that stands for an image with `count` captions.
+
+    A hash of the image id alone, so the same for every seed, k, generator, operating system and Python.
+
+    Raises:
+        ValueError: count < 1.
+    """
+    if count < 1:
+        raise ValueError(f"image {image_id} has {count} captions, but one is needed at least")
+    return _hash(b"caption", image_id) % count
+
+
+def hash_order(image_ids: Sequence[str]) -> list[int]:
+    """Rows in the order of a hash of their image id: the first n are a sample, whatever the file's order."""
+    return sorted(range(len(image_ids)), key=lambda i: (_hash(b"order", image_ids[i]), image_ids[i]))

@@ -1,0 +1,54 @@
+"""The interface of a class-conditional generator."""
+
+from __future__ import annotations
+
+import abc
+
+import torch
+from torch import nn
+
+from zeroshot.errors import EnvironmentFailure
+
+
+class Generator(nn.Module, abc.ABC):
+    """z and a class index in, an image out. Whatever has these three attributes and `forward` can be searched.
+
+    A generator of your own: derive from this class, set the attributes in `__init__`, implement `forward`; override
+    `latent` where z is not standard normal. See docs/how_it_works.md.
+    """
+
+    image_size: int  # pixels a side
+    z_dim: int
+    num_classes: int
+
+    def latent(self, uniforms: torch.Tensor) -> torch.Tensor:
+        """z from addressed uniforms: float64 [N, z_dim] in (0, 1) -> float32 [N, z_dim], here N(0, I).
+
+        By the inverse of the normal's cumulative function, in float64, so that every device gets the same z.
+        """
+        return torch.special.ndtri(uniforms).float()
+
+    @abc.abstractmethod
+    def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        """Images float32 [N, 3, image_size, image_size] in [-1, 1] from z [N, z_dim] and class_index int64 [N]."""
+
+
+def check_state(expected: dict[str, torch.Size], state: dict[str, torch.Tensor], source: str) -> None:
+    """Compare every key and shape of a checkpoint with what a model expects.
+
+    Raises EnvironmentFailure that names the first missing, unexpected and mis-shaped keys and counts the others.
+    """
+    wrong = []
+    missing = [key for key in expected if key not in state]
+    unexpected = [key for key in state if key not in expected]
+    shapes = [
+        f"{key} {list(state[key].shape)} instead of {list(shape)}"
+        for key, shape in expected.items()
+        if key in state and state[key].shape != shape
+    ]
+    for name, keys in (("missing", missing), ("unexpected", unexpected), ("mis-shaped", shapes)):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            wrong.append(f"{name}: {', '.join(keys[:3])}{more}")
+    if wrong:
+        raise EnvironmentFailure(f"{source} does not fit: {'; '.join(wrong)}")

@@ -1,0 +1,1 @@
+"""How the miniature's weights are made; nothing here is needed to use them."""

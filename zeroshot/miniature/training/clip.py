@@ -1,0 +1,36 @@
+"""Stage `clip`: contrastive learning of drawings and sentences (Radford et al. 2021)."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from zeroshot.miniature.training.batches import Labels, captioned_images
+from zeroshot.miniature.training.stage import Stage
+from zeroshot.settings import CLIP
+from zeroshot.weights import resolve
+
+
+class CLIPStage(Stage):
+    """Symmetric cross-entropy over the batch's similarities, temperature learnt."""
+
+    name = "clip"
+    module: nn.Module
+
+    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+        torch.manual_seed(seed)
+        self.device, self.batch = device, batch
+        self.labels = Labels(device)
+        self.clip = Clip.untrained(str(resolve(CLIP.model)), vocabulary=resolve(CLIP.vocabulary), device=device)
+        self.module = self.clip.model.train()
+
+    def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
+        images, texts = captioned_images(self.batch, self.labels, rng, torch_rng, self.device)
+        tokens = self.clip.tokenise(texts)[0].to(self.device)
+        image, text, scale = self.module(self.clip.normalise(images), tokens)  # unit vectors [n, D], scalar
+        similarity = scale * image @ text.T  # [n, n]
+        own = torch.arange(self.batch, device=self.device)
+        return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2

@@ -1,0 +1,86 @@
+"""The recipe from end to end: train each stage, then write its weights with what they were made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from zeroshot.errors import UserError
+from zeroshot.miniature import photographs
+from zeroshot.miniature.training.clip import ClipStage
+from zeroshot.miniature.training.features import FeaturesStage
+from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
+from zeroshot.miniature.training.biggan import BigGANStage
+from zeroshot.miniature.training.sagan import SAGANStage
+from zeroshot.miniature.training.stage import Stage, train
+from zeroshot.runs import git_commit
+from zeroshot.weights import PINS, sha256_of
+from zeroshot.worlds import choose_device
+
+BUILDERS: dict[str, Callable[[torch.device, int, int], Stage]] = {
+    "sagan": SAGANStage,
+    "biggan": BigGANStage,
+    "features": FeaturesStage,
+    "clip": ClipStage,
+}
+
+
+def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Train the stages that the recipe names and write their weights; write the photographs where it says so.
+
+    Raises:
+        UserError: an unknown stage, or a checkpoint of other settings.
+        Interrupted: `should_stop` said so; the checkpoint is written and a later call goes on.
+    """
+    unknown = set(recipe.stages) - set(STAGES)
+    if unknown:
+        raise UserError(f"stages = {', '.join(sorted(unknown))} unknown: give some of {', '.join(STAGES)}")
+    device = choose_device(recipe.device)
+    weights = Path(recipe.weights)
+    weights.mkdir(parents=True, exist_ok=True)
+    for name in recipe.stages:
+        settings: StageRecipe = getattr(recipe, name)
+        stage = BUILDERS[name](device, recipe.seed, settings.batch)
+        module = train(
+            stage,
+            settings,
+            Path(recipe.output),
+            seed=recipe.seed,
+            checkpoint_seconds=recipe.checkpoint_seconds,
+            should_stop=should_stop,
+        )
+        write_weights(weights / f"{name}.safetensors", stage.finish(module), recipe, name)
+    if recipe.photographs:
+        photographs.build(weights.parent / "data", seed=recipe.seed)
+
+
+def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, stage: str) -> None:
+    """Write a stage's tensors, matrices and kernels as fp16, and pin the file's sha256.
+
+    Vectors (batch-norm statistics, spectral norm's u and v, biases) stay fp32: they are few, and rounding them shifts
+    whole channels.
+    """
+    small = {
+        k: (v.half() if v.is_floating_point() and v.ndim >= 2 else v).cpu().contiguous() for k, v in tensors.items()
+    }
+    metadata = {
+        "stage": stage,
+        "recipe_commit": git_commit(),
+        "configuration": json.dumps(dataclasses.asdict(getattr(recipe, stage))),
+        "seed": str(recipe.seed),
+    }
+    partial = path.with_suffix(".partial")
+    save_file(small, partial, metadata=metadata)
+    os.replace(partial, path)
+    pins = path.parent / PINS
+    lines = {line.partition("  ")[2]: line for line in pins.read_text().splitlines()} if pins.exists() else {}
+    lines[path.name] = f"{sha256_of(path)}  {path.name}"
+    partial = pins.with_suffix(".partial")
+    partial.write_text("".join(f"{lines[name]}\n" for name in sorted(lines)), encoding="utf-8")
+    os.replace(partial, pins)

@@ -1,0 +1,147 @@
+"""One resumable optimisation loop for all stages of the recipe."""
+
+from __future__ import annotations
+
+import abc
+import copy
+import hashlib
+import math
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from zeroshot.errors import Interrupted, UserError
+from zeroshot.miniature.training.recipe import StageRecipe
+
+
+class Stage(abc.ABC):
+    """A thing to train: a module, a loss per step and a way to turn the averaged module into a weights file.
+
+    All randomness of a step comes from generators keyed by (seed, stage, step), so a run that was killed and goes on
+    computes the same steps as one that was not.
+    """
+
+    name: str
+    module: nn.Module
+
+    @abc.abstractmethod
+    def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
+        """Scalar loss of this step's batch, drawn from the two generators (CPU) only."""
+
+    @abc.abstractmethod
+    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+        """Tensors of the weights file, from the averaged module."""
+
+
+def step_generators(seed: int, name: str, step: int) -> tuple[random.Random, torch.Generator]:
+    """Python's and torch's generators for one step, keyed by (seed, name, step)."""
+    key = int.from_bytes(hashlib.blake2b(f"{seed}/{name}/{step}".encode(), digest_size=8).digest(), "little") >> 1
+    return random.Random(key), torch.Generator().manual_seed(key)
+
+
+def learning_rate(step: int, recipe: StageRecipe) -> float:
+    """Linear warm-up, then a cosine to zero at the last step."""
+    warmup = min(recipe.warmup, max(1, recipe.steps // 10))
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, recipe.steps - warmup)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def train(
+    stage: Stage,
+    recipe: StageRecipe,
+    directory: Path,
+    *,
+    seed: int,
+    checkpoint_seconds: float = 60.0,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> nn.Module:
+    """Train `stage` for `recipe.steps` steps and return the averaged module; goes on from `directory`'s checkpoint.
+
+    Raises UserError where the checkpoint belongs to other settings, Interrupted (after a checkpoint) on `should_stop`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{stage.name}.pt"
+    identity = f"{recipe} seed={seed}"
+    average = copy.deepcopy(stage.module)
+    optimiser = torch.optim.AdamW(_parameter_groups(stage.module, recipe), betas=(0.9, 0.98), eps=1e-8)
+    start = _resume(path, identity, stage.module, average, optimiser)
+    saved = time.monotonic()
+    log = (directory / f"{stage.name}.log").open("a", buffering=1)
+    smoothed = None
+    bar = tqdm(range(start, recipe.steps), initial=start, total=recipe.steps, desc=stage.name, disable=None)
+    with log:
+        for step in bar:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, recipe)
+            loss = stage.loss(step, *step_generators(seed, stage.name, step))
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(stage.module.parameters(), 1.0)
+            optimiser.step()
+            _update_average(average, stage.module, min(recipe.average, (step + 1) / (step + 10)))
+            if step % 50 == 0 or step == recipe.steps - 1:
+                value = float(loss.detach())
+                smoothed = value if smoothed is None else 0.8 * smoothed + 0.2 * value
+                bar.set_postfix(loss=f"{smoothed:.4f}")
+                log.write(f"{time.strftime('%H:%M:%S')} step={step} loss={value:.5f} smoothed={smoothed:.5f}\n")
+            stopping = should_stop()
+            if stopping or time.monotonic() - saved > checkpoint_seconds or step == recipe.steps - 1:
+                _save(path, identity, step + 1, stage.module, average, optimiser)
+                saved = time.monotonic()
+            if stopping:
+                raise Interrupted(str(path))
+    return average
+
+
+def _parameter_groups(module: nn.Module, recipe: StageRecipe) -> list[dict]:
+    """Weight decay for matrices and kernels only, as CLIP's authors do."""
+    decayed = [p for p in module.parameters() if p.requires_grad and p.ndim >= 2]
+    others = [p for p in module.parameters() if p.requires_grad and p.ndim < 2]
+    return [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, module: nn.Module, decay: float) -> None:
+    for ours, theirs in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
+        if ours.dtype.is_floating_point:
+            ours.lerp_(theirs, 1 - decay)
+        else:
+            ours.copy_(theirs)
+
+
+def _save(
+    path: Path, identity: str, step: int, module: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    state = {
+        "identity": identity,
+        "step": step,
+        "module": module.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def _resume(path: Path, identity: str, module: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["identity"] != identity:
+        raise UserError(
+            f"{path} was written with [{state['identity']}], this run has [{identity}]: "
+            "give another output folder (output=…) or delete that file to start again"
+        )
+    module.load_state_dict(state["module"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])

@@ -1,0 +1,48 @@
+"""Finished runs as tables in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zeroshot.errors import UserError
+from zeroshot.metrics.best_score import mean_best_curve
+from zeroshot.runs import read_metrics
+
+ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
+
+
+def collect(runs: Iterable[Path]) -> pd.DataFrame:
+    """metrics.json of finished runs, one row each, with the run's folder as `path`.
+
+    Raises UserError for no run at all, and where runs differ in what one table cannot mix (world, protocol, CLIP, …).
+    """
+    table = pd.DataFrame([read_metrics(path) | {"path": path} for path in runs])
+    if table.empty:
+        raise UserError("there is no finished run to report: start with `python -m experiments.reproduce table1`")
+    for column in ONE_TABLE:
+        values = table[column].unique()
+        if len(values) > 1:
+            raise UserError(f"runs of different {column} ({', '.join(map(str, values))}) do not go into one table")
+    return table.sort_values(["generator", "k", "seed"], ignore_index=True)
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Folders of the finished runs below outputs/<world>/<variant>, in order."""
+    return sorted(path.parent for path in folder.glob("runs/*/k=*/seed=*/metrics.json"))
+
+
+def curve(run: Path) -> np.ndarray:
+    """Mean best score of a run after b = 1 … b_max images, float64 [b_max], from its scores.parquet."""
+    scores = pd.read_parquet(run / "scores.parquet", columns=["image_id", "score", "b"])
+    b_max = int(scores["b"].max())
+    return mean_best_curve(scores["score"].to_numpy().reshape(-1, b_max))
+
+
+def curves(table: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
+    """{(generator, k): mean best-score curves of its seeds, float64 [seeds, b_max]} of a collected table."""
+    groups = table.groupby(["generator", "k"], sort=True)
+    return {(str(g), int(k)): np.stack([curve(path) for path in rows["path"]]) for (g, k), rows in groups}  # type: ignore[misc]

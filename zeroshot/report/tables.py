@@ -1,0 +1,156 @@
+"""The paper's three tables, as data frames and as CSV, Markdown and LaTeX files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+MEASURES = ("best_clip_score", "frechet_distance")
+
+
+def table3(runs: pd.DataFrame) -> pd.DataFrame:
+    """Table 3 (appendix A): both measures seed by seed; rows whose seed is AVG and STD close each generator.
+
+    Args:
+        runs: columns generator, k, seed, best_clip_score, frechet_distance.
+
+    Returns:
+        columns generator, seed, k, best_clip_score, frechet_distance. STD is the sample standard deviation (ddof = 1),
+        empty where there is one seed only.
+    """
+    parts = []
+    for generator, rows in runs.groupby("generator", sort=True):
+        seeds = rows.sort_values(["seed", "k"])[["generator", "seed", "k", *MEASURES]].astype({"seed": str})
+        groups = rows.groupby("k", sort=True)[list(MEASURES)]
+        for name, values in (("AVG", groups.mean()), ("STD", groups.std(ddof=1))):
+            summary = values.reset_index().assign(generator=generator, seed=name)
+            seeds = pd.concat([seeds, summary[seeds.columns]])
+        parts.append(seeds)
+    return pd.concat(parts, ignore_index=True)
+
+
+def table1(runs: pd.DataFrame) -> pd.DataFrame:
+    """Table 1: mean and sample standard deviation over the seeds, one row per generator and k.
+
+    Returns:
+        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds.
+    """
+    groups = runs.groupby(["generator", "k"], sort=True)
+    table = groups[list(MEASURES)].mean().join(groups[list(MEASURES)].std(ddof=1), rsuffix="_std")
+    table["seeds"] = groups["seed"].nunique()
+    columns = [name for measure in MEASURES for name in (measure, f"{measure}_std")]
+    return table[[*columns, "seeds"]].reset_index()
+
+
+def table2(runs: pd.DataFrame) -> pd.DataFrame:
+    """Table 2: images until the mean best score exceeds the threshold, one row per generator and k.
+
+    Returns:
+        columns generator, k, images_mean, images_std (both empty unless all seeds reach it), reached, seeds.
+    """
+    rows = []
+    for (generator, k), group in runs.groupby(["generator", "k"], sort=True):  # type: ignore[misc]
+        images = pd.to_numeric(group["images_to_threshold"])
+        complete = bool(images.notna().all())
+        rows.append(
+            {
+                "generator": generator,
+                "k": k,
+                "images_mean": images.mean() if complete else float("nan"),
+                "images_std": images.std(ddof=1) if complete else float("nan"),
+                "reached": int(images.notna().sum()),
+                "seeds": len(group),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
+    """A table in the paper's shape, its numbers as text: k across, generators (and measures or seeds) down."""
+    if name == "table1":
+        long = pd.concat(
+            [
+                table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.4f}".format)),
+                table.assign(
+                    measure="Fréchet distance", text=_plus_minus(table.frechet_distance, table.frechet_distance_std)
+                ),
+            ]
+        )
+        index = ["measure", "generator"]
+    elif name == "table2":
+        text = _plus_minus(table.images_mean, table.images_std)
+        long = table.assign(text=text.where(table.reached == table.seeds, f"> {b_max}"))
+        some = (table.reached > 0) & (table.reached < table.seeds)
+        partly = table.reached.astype(str) + " of " + table.seeds.astype(str)
+        long["text"] = long.text.where(~some, partly)
+        index = ["generator"]
+    else:
+        long = pd.concat(
+            [
+                table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.6f}".format)),
+                table.assign(measure="Fréchet distance", text=table.frechet_distance.map("{:.4f}".format)),
+            ]
+        )
+        index = ["measure", "generator", "seed"]
+    shaped = long.pivot(index=index, columns="k", values="text")
+    shaped.columns = pd.Index([f"k = {k}" for k in shaped.columns])
+    return shaped.replace("nan", "").reset_index()
+
+
+def write_tables(name: str, table: pd.DataFrame, title: str, folder: Path, b_max: int) -> pd.DataFrame:
+    """Write <folder>/<name>.csv, .md and .tex; `title` names the world. Returns the table in the paper's shape."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shaped = paper_shape(name, table, b_max)
+    _replace(folder / f"{name}.csv", table.to_csv(index=False))
+    _replace(folder / f"{name}.md", f"**{title}**\n\n{markdown(shaped)}\n")
+    _replace(folder / f"{name}.tex", latex(shaped, title, name))
+    return shaped
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A Markdown table, padded so that it also reads well as plain text."""
+    rows = [list(map(str, table.columns)), *(list(map(str, row)) for row in table.itertuples(index=False))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def latex(table: pd.DataFrame, title: str, label: str) -> str:
+    """A LaTeX table environment with booktabs' rules."""
+
+    def line(cells: list[str]) -> str:
+        return " & ".join(cell.replace("±", r"$\pm$").replace(">", "$>$") for cell in cells) + r" \\"
+
+    body = [line(list(map(str, row))) for row in table.itertuples(index=False)]
+    text_columns = sum(not column.startswith("k = ") for column in table.columns)
+    alignment = "l" * text_columns + "r" * (table.shape[1] - text_columns)
+    head = line([column.replace("k = ", "$k$ = ") for column in table.columns])
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{title}}}",
+            rf"\label{{tab:{label}}}",
+            rf"\begin{{tabular}}{{{alignment}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _plus_minus(mean: pd.Series, std: pd.Series) -> pd.Series:
+    spread = std.map(lambda value: "" if pd.isna(value) else f" ± {value:.2f}")
+    return mean.map("{:.2f}".format) + spread
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

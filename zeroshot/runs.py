@@ -1,0 +1,231 @@
+"""One run of the experiment: (generator, k, seed) over the test captions, and its files."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from zeroshot import __version__
+from zeroshot.engine import Engine
+from zeroshot.errors import Interrupted
+from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
+from zeroshot.metrics.frechet import frechet_distance
+from zeroshot.metrics.images_to_threshold import images_to_threshold
+from zeroshot.rundir import RunDirectory
+from zeroshot.search import Scores, Task, run_tasks, winners
+from zeroshot.settings import RunSettings, check_run, departures, variant
+from zeroshot.worlds import World, chosen_captions
+
+IMAGES_PER_BLOCK = 1600  # what a kill can cost; a few seconds on two cores
+PACKAGES = ("torch", "torchvision", "open_clip_torch", "pytorch-pretrained-biggan", "torchmetrics", "numpy", "pandas")
+
+
+@dataclass(frozen=True)
+class Captions:
+    """The captions searched for."""
+
+    image_ids: list[str]
+    caption_ids: list[int]
+    captions: list[str]
+    truncated: int  # how many were longer than CLIP's context
+
+
+def run_path(output: Path, settings: RunSettings) -> Path:
+    """The run's place: <output>/<world>/<variant>/runs/<generator>/k=0010/seed=42."""
+    folder = output / settings.world.name / variant(settings) / "runs" / settings.generator.name
+    return folder / f"k={settings.k:04d}" / f"seed={settings.seed}"
+
+
+def run(
+    world: World, settings: RunSettings, output: Path, *, should_stop: Callable[[], bool] = lambda: False
+) -> dict[str, Any]:
+    """Do what is missing of a run and return its metrics; a finished run with the same settings is reused.
+
+    Args:
+        world: a loaded world with the settings' parts.
+        settings: everything that decides the numbers.
+        output: root of all outputs.
+        should_stop: asked after each block; True raises Interrupted, and a later call goes on.
+
+    Raises:
+        UserError: k, b_max, seed or captions out of range; an empty caption.
+        EnvironmentFailure: folder not writable, held by another process or of another configuration; damaged weights;
+            a score that is not finite.
+    """
+    check_run(settings, len(world.labels))
+    identity = run_identity(world, settings)
+    chosen = chosen_captions(world.test, settings.captions)
+    directory = RunDirectory(run_path(output, settings))
+    with directory:
+        directory.claim(identity)
+        if directory.finished:
+            return read_metrics(directory.path)
+        started = time.monotonic()
+        captions = Captions(*chosen, truncated=sum(place is not None for place in world.clip.tokenise(chosen[2])[1]))
+        engine = world.engine(settings.generator, settings.batch_size)
+        tasks = world.tasks(captions.image_ids, captions.captions)
+        scores = _search(directory, engine, tasks, settings, should_stop)
+        _finish(directory, world, engine, settings, captions, tasks, scores, started)
+        return read_metrics(directory.path)
+
+
+def run_identity(world: World, settings: RunSettings) -> dict[str, Any]:
+    """What two runs must share to be one: settings, weights and the version of the code."""
+    return {
+        "settings": settings.identity(),
+        "departures": departures(settings),
+        "weights_sha256": world.weights_sha256(settings.generator),
+        "version": __version__,
+    }
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """metrics.json of a finished run."""
+    return json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+
+
+def _search(
+    directory: RunDirectory, engine: Engine, tasks: list[Task], settings: RunSettings, should_stop: Callable[[], bool]
+) -> Scores:
+    """Algorithm 1 block by block; finished blocks are read, not computed."""
+    per_block = max(1, IMAGES_PER_BLOCK // settings.b_max)  # captions
+    title = f"{settings.generator.name} k={settings.k} seed={settings.seed}"
+    parts = []
+    with tqdm(total=len(tasks) * settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar:
+        for start in range(0, len(tasks), per_block):
+            block = tasks[start : start + per_block]
+            name = f"blocks/{start:05d}.parquet"
+            part = _read_block(directory.read_table(name), len(block), settings.b_max)
+            if part is None:
+                if should_stop():
+                    raise Interrupted(str(directory.path))
+                part = run_tasks(engine, block, settings.k, settings.b_max, settings.seed)
+                columns = {"class_index": part.class_index.ravel(), "score": part.score.ravel()}
+                directory.write_table(name, pd.DataFrame(columns))
+            parts.append(part)
+            bar.update(len(block) * settings.b_max)
+    return Scores(np.concatenate([p.class_index for p in parts]), np.concatenate([p.score for p in parts]))
+
+
+def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores | None:
+    if table is None or len(table) != captions * b_max:
+        return None
+    shape = (captions, b_max)
+    return Scores(table["class_index"].to_numpy().reshape(shape), table["score"].to_numpy().reshape(shape))
+
+
+def _finish(
+    directory: RunDirectory,
+    world: World,
+    engine: Engine,
+    settings: RunSettings,
+    captions: Captions,
+    tasks: list[Task],
+    scores: Scores,
+    started: float,
+) -> None:
+    """Generate the selected images again, measure, and write the run's files; metrics.json makes it finished."""
+    selected = winners(engine, tasks, scores, settings.k, settings.seed)
+    distance = frechet_distance(world.test_features, world.extract(engine.pictures(selected)))
+    curve = mean_best_curve(scores.score)
+    images = len(tasks) * settings.b_max
+    directory.write_table("scores.parquet", scores_table(captions, scores))
+    directory.write_table("selected.parquet", selected_table(world, captions, scores))
+    directory.write_json("provenance.json", provenance(world))
+    directory.write_json(
+        "metrics.json",
+        {
+            "best_clip_score": best_clip_score(scores.score),
+            "frechet_distance": distance,
+            "images_to_threshold": images_to_threshold(curve, world.threshold),
+            "threshold": world.threshold,
+            "captions": len(tasks),
+            "b_max": settings.b_max,
+            "k": settings.k,
+            "seed": settings.seed,
+            "generator": settings.generator.name,
+            "world": settings.world.name,
+            "protocol": settings.protocol.name,
+            "clip": world.clip.identity["model"],
+            "precision": settings.precision,
+            "images": images,
+            "images_generated": images + len(selected),
+            "distinct_selected": len(np.unique(selected.latent[:, 0])),
+            "truncated_captions": captions.truncated,
+            "seconds": round(time.monotonic() - started, 3),
+        },
+    )
+    directory.drop_blocks()
+
+
+def scores_table(captions: Captions, scores: Scores) -> pd.DataFrame:
+    """scores.parquet: one row per test image and b; `score` is that of the b-th image, not the running best."""
+    count, b_max = scores.score.shape
+    return pd.DataFrame(
+        {
+            "image_id": np.repeat(np.array(captions.image_ids, dtype=object), b_max),
+            "caption_id": np.repeat(np.array(captions.caption_ids, dtype=np.int64), b_max),
+            "b": np.tile(np.arange(1, b_max + 1), count),
+            "label_index": scores.class_index.ravel(),
+            "score": scores.score.ravel(),
+        }
+    )
+
+
+def selected_table(world: World, captions: Captions, scores: Scores) -> pd.DataFrame:
+    """selected.parquet: one row per test image, the winner of its search."""
+    rows = np.arange(len(captions.image_ids))
+    label_index = scores.class_index[rows, scores.best_b - 1]
+    return pd.DataFrame(
+        {
+            "image_id": captions.image_ids,
+            "caption_id": captions.caption_ids,
+            "caption": captions.captions,
+            "b": scores.best_b,
+            "label_index": label_index,
+            "label": [world.labels[i] for i in label_index],
+            "score": scores.score[rows, scores.best_b - 1],
+        }
+    )
+
+
+def provenance(world: World) -> dict[str, Any]:
+    """What may differ between two runs with identical results: where, when and with what they were computed."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    device = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else platform.machine()
+    return {
+        "zeroshot": __version__,
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": f"{world.device.type} ({device})",
+        "threads": torch.get_num_threads(),
+        "weights_sha256": world.weights_sha256(world.settings.generator),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def git_commit() -> str:
+    """Commit of the source tree, with `-dirty` where it has changes; `unknown` outside a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

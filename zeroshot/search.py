@@ -1,0 +1,73 @@
+"""Algorithm 1 of Du, Yin and Gu (2023): CLIP-guided zero-shot text-to-image generation.
+
+    Input   caption T, labels, CLIP, generator G, k, b_max
+    1       h_txt = CLIP_text(T)
+    2       sort the labels by cosine(h_txt, CLIP_text("An image of {label}")); Y = the top k
+    3       for b = 1 … b_max:  z ~ N(0, I),  y ~ Uniform(Y),  x = G(z, y),  s_b = cosine(h_txt, CLIP_image(x))
+    4       return the x of the highest s_b, the earliest where several are equal
+
+The paper starts its running maximum at 0; here it starts at minus infinity, so that a caption whose scores are all
+negative still has a best image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zeroshot.engine import Addresses, Engine, addresses
+from zeroshot.errors import EnvironmentFailure
+
+
+@dataclass(frozen=True)
+class Task:
+    """One caption to search for: its address, its embedding h_txt [D] and all class indices by similarity [classes]."""
+
+    image_id: str
+    text: np.ndarray
+    ranking: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a search leaves: for each task and b the class drawn, int64 [tasks, b_max], and its score, float64."""
+
+    class_index: np.ndarray
+    score: np.ndarray
+
+    @property
+    def best_b(self) -> np.ndarray:
+        """The winning b of each task, counted from 1; ties go to the lower b. int64 [tasks]."""
+        return self.score.argmax(axis=1) + 1
+
+
+def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int) -> Scores:
+    """Algorithm 1 for several captions at once, in the engine's batches across captions and b.
+
+    Raises EnvironmentFailure where a score is not finite, naming its address.
+    """
+    z_dim = engine.generator.z_dim
+    where = Addresses.join([addresses(seed, task.image_id, 1, b_max + 1, task.ranking[:k], z_dim) for task in tasks])
+    text = np.repeat(np.stack([task.text for task in tasks]), b_max, axis=0)  # [tasks * b_max, D]
+    score = engine.scores(where, text).reshape(len(tasks), b_max)
+    class_index = where.class_index.reshape(len(tasks), b_max)
+    if not np.isfinite(score).all():
+        row, column = np.argwhere(~np.isfinite(score))[0]
+        raise EnvironmentFailure(
+            f"score {score[row, column]} of {type(engine.generator).__name__} at seed {seed}, caption of "
+            f"{tasks[row].image_id}, b = {column + 1}, class {class_index[row, column]}: "
+            "weights or precision are at fault"
+        )
+    return Scores(class_index, score)
+
+
+def winners(engine: Engine, tasks: list[Task], scores: Scores, k: int, seed: int) -> Addresses:
+    """Addresses of the best image of each task, to generate it again (scores are stored, images are not)."""
+    z_dim = engine.generator.z_dim
+    return Addresses.join(
+        [
+            addresses(seed, task.image_id, b, b + 1, task.ranking[:k], z_dim)
+            for task, b in zip(tasks, scores.best_b.tolist(), strict=True)
+        ]
+    )
