@@ -153,7 +153,7 @@ BIGGAN = GeneratorSettings(
     architecture="biggan",
     weights=MINIATURE + "weights/biggan.safetensors",
     image_size=64,
-    z_dim=32,
+    z_dim=64,
     config=MINIATURE + "biggan_config.json",
 )
 CLIP = ClipSettings(

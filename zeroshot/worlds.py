@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from zeroshot.cache import Cache
 from zeroshot.clip import Clip
-from zeroshot.data.base import CaptionedImages, caption_of
+from zeroshot.data.base import CaptionedImages, caption_of, hash_order
 from zeroshot.data.parquet import read_parquet
 from zeroshot.engine import Engine
 from zeroshot.errors import UserError
@@ -235,12 +235,8 @@ def load_generator(settings: GeneratorSettings) -> Generator:
 def load_clip(settings: RunSettings, device: torch.device) -> Clip:
     """The CLIP that the settings name."""
     clip = settings.clip
-    return Clip.load(
-        str(resolve(clip.model)),
-        weights=resolve(clip.weights),
-        vocabulary=resolve(clip.vocabulary) if clip.vocabulary else None,
-        device=device,
-    )
+    vocabulary = resolve(clip.vocabulary) if clip.vocabulary else None
+    return Clip.load(resolve(clip.model), resolve(clip.weights), vocabulary, device)
 
 
 def chosen_captions(data: CaptionedImages, count: int) -> tuple[list[str], list[int], list[str]]:
@@ -248,8 +244,6 @@ def chosen_captions(data: CaptionedImages, count: int) -> tuple[list[str], list[
 
     The images are the first `count` in the order of a hash of their id: a smaller number is a sample of a larger.
     """
-    from zeroshot.data.base import hash_order
-
     if not 1 <= count <= len(data):
         raise UserError(
             f"captions = {count}, but this world's test split has {len(data)} images: give 1 to {len(data)}"

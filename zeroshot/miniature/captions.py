@@ -103,8 +103,8 @@ def caption(bird: Bird, rng: random.Random, *, error_rate: float = ERROR_RATE, v
             a colour is also said as a mere shade ("dark wings") at half this chance.
 
     Example:
-        >>> caption(Bird(belly="yellow"), random.Random(5), error_rate=0, vagueness=0)  # doctest: +SKIP
-        'this small bird has a yellow belly and a short pointed bill'
+        >>> caption(Bird(belly="yellow"), random.Random(5), error_rate=0, vagueness=0)
+        'a little bird whose legs are black, with a short pointed black bill plus brown tail feathers, wings and back'
     """
     annotator = Annotator(bird, rng, error_rate, vagueness)
     budget = rng.choices((1, 2, 3), weights=(2, 4, 5))[0]

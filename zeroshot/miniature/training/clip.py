@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from zeroshot.clip import Clip
 from zeroshot.miniature.training.batches import Labels, captioned_images
 from zeroshot.miniature.training.stage import Stage
 from zeroshot.settings import CLIP
@@ -24,13 +25,16 @@ class CLIPStage(Stage):
         torch.manual_seed(seed)
         self.device, self.batch = device, batch
         self.labels = Labels(device)
-        self.clip = Clip.untrained(str(resolve(CLIP.model)), vocabulary=resolve(CLIP.vocabulary), device=device)
+        self.clip = Clip.untrained(resolve(CLIP.model), resolve(CLIP.vocabulary or ""), device)
         self.module = self.clip.model.train()
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
         images, texts = captioned_images(self.batch, self.labels, rng, torch_rng, self.device)
         tokens = self.clip.tokenise(texts)[0].to(self.device)
-        image, text, scale = self.module(self.clip.normalise(images), tokens)  # unit vectors [n, D], scalar
-        similarity = scale * image @ text.T  # [n, n]
+        image, text, scale = self.module(self.clip.prepare(images), tokens)  # unit vectors [n, D], scalar
+        similarity = scale.clamp(max=100) * image @ text.T  # [n, n]; the bound is that of CLIP's authors
         own = torch.arange(self.batch, device=self.device)
         return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2
+
+    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+        return module.state_dict()

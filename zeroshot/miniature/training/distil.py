@@ -7,6 +7,7 @@ its outputs for the 1,000 labels are written into the generator's ordinary table
 
 from __future__ import annotations
 
+import abc
 import random
 
 import torch
@@ -18,14 +19,12 @@ from zeroshot.miniature.renderer import NUISANCE_DIM, render
 from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals
 from zeroshot.miniature.training.stage import Stage
 
-Z_DIM = 32
 
-
-def nuisance_projection(seed: int = 0) -> torch.Tensor:
-    """Orthonormal rows [NUISANCE_DIM, Z_DIM]: z ~ N(0, I) gives nuisances ~ N(0, I)."""
-    if NUISANCE_DIM > Z_DIM:
-        raise ValueError(f"{NUISANCE_DIM} nuisances do not fit into z of {Z_DIM} dimensions")
-    square = torch.randn(Z_DIM, Z_DIM, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+def nuisance_projection(z_dim: int, seed: int) -> torch.Tensor:
+    """Orthonormal rows [NUISANCE_DIM, z_dim]: z ~ N(0, I) gives nuisances ~ N(0, I)."""
+    if NUISANCE_DIM > z_dim:
+        raise ValueError(f"{NUISANCE_DIM} nuisances do not fit into z of {z_dim} dimensions")
+    square = torch.randn(z_dim, z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return torch.linalg.qr(square).Q[:NUISANCE_DIM].float()
 
 
@@ -51,26 +50,26 @@ def picture_loss(images: torch.Tensor, target: torch.Tensor, edges: float) -> to
 class Distillation(Stage):
     """What both generators' stages share: the batch and the loss."""
 
-    edges = 0.0
+    edges = 0.0  # weight of the loss on differences of neighbouring pixels
 
-    def __init__(self, device: torch.device, seed: int) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, seed: int, batch: int, z_dim: int) -> None:
+        torch.manual_seed(seed)
+        self.device, self.batch = device, batch
         self.labels = Labels(device)
-        self.projection = nuisance_projection(seed).to(device)
+        self.projection = nuisance_projection(z_dim, seed).to(device)
 
     def draw(self, n: int, torch_rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """z [n, Z_DIM] and class indices [n] from the training mix."""
-        return normals(n, Z_DIM, torch_rng, self.device), self.labels.sample(n, torch_rng).to(self.device)
+        """z [n, z_dim] and class indices [n] from the training mix."""
+        z = normals(n, self.projection.shape[1], torch_rng, self.device)
+        return z, self.labels.sample(n, torch_rng).to(self.device)
 
-    def generate(self, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
-        """Images [n, 3, 64, 64] in [-1, 1] of the module being trained."""
-        raise NotImplementedError
+    @abc.abstractmethod
+    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        """Images [n, 3, 64, 64] in [-1, 1] of z [n, z_dim] and class attributes [n, A]."""
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
         z, class_index = self.draw(self.batch, torch_rng)
         attributes = self.labels.attributes[class_index]  # [n, A]
         with torch.no_grad():
             target = render(attributes, z @ self.projection.T, size=IMAGE_SIZE)
-        return picture_loss(self.generate(z, attributes), target, self.edges)
-
-    batch: int
+        return picture_loss(self.generate(self.module, z, attributes), target, self.edges)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from zeroshot.errors import UserError
 from zeroshot.miniature import photographs
-from zeroshot.miniature.training.clip import ClipStage
+from zeroshot.miniature.training.clip import CLIPStage
 from zeroshot.miniature.training.features import FeaturesStage
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.biggan import BigGANStage
@@ -27,7 +27,7 @@ BUILDERS: dict[str, Callable[[torch.device, int, int], Stage]] = {
     "sagan": SAGANStage,
     "biggan": BigGANStage,
     "features": FeaturesStage,
-    "clip": ClipStage,
+    "clip": CLIPStage,
 }
 
 

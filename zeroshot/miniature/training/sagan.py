@@ -1,3 +1,55 @@
 """Stage `sagan`: StudioGAN's SAGAN at small width, distilled from the renderer."""
 
 from __future__ import annotations
+
+import torch
+from torch import nn
+
+from zeroshot.generators.sagan import SAGAN
+from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.settings import SAGAN as SETTINGS
+
+CALIBRATION_BATCHES = 60
+
+
+class SAGANStage(Distillation):
+    """Spectral norm on convolutions and the linear layer; class gains and biases from the attribute network."""
+
+    name = "sagan"
+
+    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+        super().__init__(device, seed, batch, SETTINGS.z_dim)
+        generator = SAGAN(SETTINGS.image_size, SETTINGS.z_dim, SETTINGS.g_conv_dim, 1000, SETTINGS.attention_after)
+        for layer in list(generator.modules()):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(layer.weight)
+                nn.utils.spectral_norm(layer, eps=1e-6)
+        self.channels = [norm.bn.num_features for norm in generator.norms()]
+        network = attribute_network(2 * sum(self.channels))
+        self.module = nn.ModuleDict({"generator": generator, "network": network})
+        self.module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+
+    def affine(self, module: nn.Module, attributes: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Gain and bias [N, C] of each conditional batch norm, from class attributes [N, A]."""
+        parts = module["network"](attributes).split([c for c in self.channels for _ in range(2)], dim=1)  # type: ignore[index]
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        return module["generator"].synthesise(z, self.affine(module, attributes))  # type: ignore[index]
+
+    @torch.no_grad()
+    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+        """Measure the averaged weights' batch statistics, then write the network's outputs into the class tables."""
+        generator = module["generator"].train()  # type: ignore[index]
+        for layer in generator.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.reset_running_stats()
+                layer.momentum = None  # a plain mean over the batches
+        for batch in range(CALIBRATION_BATCHES):
+            z, class_index = self.draw(self.batch, torch.Generator().manual_seed(batch))
+            self.generate(module, z, self.labels.attributes[class_index])
+        tables = self.affine(module, self.labels.attributes)
+        for norm, (gain, bias) in zip(generator.norms(), tables, strict=True):
+            norm.embed0.weight.copy_(gain)
+            norm.embed1.weight.copy_(bias)
+        return generator.state_dict()

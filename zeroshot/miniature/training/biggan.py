@@ -1,0 +1,54 @@
+"""Stage `biggan`: the library's BigGAN-deep at small width, distilled from the renderer; sharper than SAGAN by its loss."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from pytorch_pretrained_biggan import BigGANConfig
+from torch import nn
+
+from zeroshot.miniature.training.biggan_twin import fill_statistics, synthesise, trainable
+from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.settings import BIGGAN as SETTINGS
+from zeroshot.weights import resolve
+
+
+class BigGANStage(Distillation):
+    """The class embedding comes from the attribute network."""
+
+    name = "biggan"
+    edges = 1.0
+
+    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+        config = json.loads(resolve(SETTINGS.config or "").read_text(encoding="utf-8"))
+        super().__init__(device, seed, batch, config["z_dim"])
+        generator = trainable(BigGANConfig.from_dict(config))
+        network = attribute_network(config["z_dim"])
+        self.module = nn.ModuleDict({"generator": generator, "network": network})
+        self.module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+
+    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        return synthesise(module["generator"], z, module["network"](attributes))  # type: ignore[index]
+
+    @torch.no_grad()
+    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+        """Write the network's outputs into the class embedding and fill in the statistics of all truncations."""
+        generator, network = module["generator"], module["network"]  # type: ignore[index]
+        generator.embeddings.weight.copy_(network(self.labels.attributes).T)
+
+        def draw(batch: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:
+            rng = torch.Generator().manual_seed(batch)
+            z, class_index = self.draw(256, rng)
+            if truncation < 1:  # below 1 as BigGAN truncates: a normal cut at ±2, times the truncation
+                z = truncation * truncated_normals(z.shape, rng).to(z.device)
+            return z, generator.embeddings.weight.T[class_index]
+
+        fill_statistics(generator, draw)
+        return generator.state_dict()
+
+
+def truncated_normals(shape: torch.Size, rng: torch.Generator, cut: float = 2.0) -> torch.Tensor:
+    """Standard normals cut at ±cut, by the inverse of their cumulative function."""
+    low = torch.special.ndtr(torch.tensor(-cut, dtype=torch.float64))
+    return torch.special.ndtri(low + torch.rand(shape, generator=rng, dtype=torch.float64) * (1 - 2 * low)).float()
