@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from zeroshot.miniature.label_things import BIRD_LABELS
 
 from experiments.cli import StopRequest, guarded
 from zeroshot.miniature import measure
+from zeroshot.miniature.label_things import BIRD_LABELS
 from zeroshot.report.tables import markdown
 from zeroshot.worlds import World, load_world
 

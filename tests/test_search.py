@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zeroshot.clip import Clip
-from zeroshot.generators.base import Generator
 
 import zeroshot
+from zeroshot.clip import Clip
 from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.generators.base import Generator
 
 FIGURE3 = (
     "this bird has a white breast and crown with red feet and grey wings",

@@ -72,7 +72,9 @@ def test_the_twins_batch_statistics_become_the_tables(twin: LibraryBigGAN, state
     assert (by_batch - by_table).abs().mean() < 0.25 * by_batch.std()  # an untrained network amplifies sampling noise
 
 
-@pytest.mark.parametrize("row", [7, 14, 20, 28, 29, 47, 50])  # 0.14, 0.28, 0.56, 0.58, 0.94: the library takes a neighbour
+@pytest.mark.parametrize(
+    "row", [7, 14, 20, 28, 29, 47, 50]
+)  # 0.14, 0.28, 0.56, 0.58, 0.94: the library takes a neighbour
 def test_statistics_at_multiples_of_the_step_are_the_rows(row: int) -> None:
     table = torch.arange(51.0)[:, None].expand(51, 3)
     torch.testing.assert_close(statistics_at(table, row * 0.02), table[row])
@@ -91,7 +93,9 @@ def test_latents(state: dict[str, torch.Tensor]) -> None:
     truncated = BigGAN(CONFIG, state, 0.4).latent(uniforms)
     assert float(truncated.abs().max()) <= 0.8
     assert abs(float(truncated.std()) - 0.4 * 0.8796) < 0.005  # of a normal cut at ±2: 0.8796
-    assert BigGAN(CONFIG, state, 0.4).latent(torch.tensor([[1e-17, 1 - 1e-16] * 6], dtype=torch.float64)).isfinite().all()
+    assert (
+        BigGAN(CONFIG, state, 0.4).latent(torch.tensor([[1e-17, 1 - 1e-16] * 6], dtype=torch.float64)).isfinite().all()
+    )
 
 
 @pytest.mark.parametrize("truncation", [0, -0.1, 1.01])

@@ -17,7 +17,7 @@ BLOCKS = (0, 1, 2, 3, 5)  # 4 is self-attention
 
 
 def studiogan_shapes(g_conv_dim: int, z_dim: int, classes: int, new: bool) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes of StudioGAN's 128-px SAGAN generator as its checkpoints hold them, spectral norm on all layers."""
+    """Keys and shapes of StudioGAN's 128-px SAGAN generator with spectral norm on all layers."""
     widths_in = [16, 16, 8, 4, 2]
     widths_out = [16, 8, 4, 2, 1]
     shapes: dict[str, tuple[int, ...]] = {}
@@ -110,7 +110,9 @@ def reference(state: dict[str, Tensor], z: Tensor, y: Tensor) -> Tensor:
         h = F.interpolate(F.relu(norm(f"{name}.bn1", x)), scale_factor=2, mode="nearest")
         h = conv(f"{name}.conv2d2", F.relu(norm(f"{name}.bn2", conv(f"{name}.conv2d1", h, 1))), 1)
         x = h + conv(f"{name}.conv2d0", F.interpolate(x, scale_factor=2, mode="nearest"))
-    x = F.batch_norm(x, state["bn4.running_mean"], state["bn4.running_var"], state["bn4.weight"], state["bn4.bias"], eps=1e-4)
+    x = F.batch_norm(
+        x, state["bn4.running_mean"], state["bn4.running_var"], state["bn4.weight"], state["bn4.bias"], eps=1e-4
+    )
     return torch.tanh(conv("conv2d5", F.relu(x), 1))
 
 
@@ -123,7 +125,9 @@ def test_full_size_fits_studiogans_keys_and_shapes(new: bool) -> None:
     assert model.image_size == 128 and model.z_dim == 128
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s}, lambda s: {f"module.{k}": v for k, v in s.items()}])
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"state_dict": s}, lambda s: {f"module.{k}": v for k, v in s.items()}]
+)
 @pytest.mark.parametrize("new", [False, True])
 @torch.inference_mode()
 def test_both_formats_give_the_plain_references_images(new: bool, wrap: Callable) -> None:
@@ -161,6 +165,8 @@ def test_training_form_and_inference_form_agree() -> None:
     for _ in range(20):
         model(z, y)  # running statistics and spectral norm's vectors settle
     model.eval()
-    folded = SAGAN.from_state(model.state_dict(), image_size=64, z_dim=8, g_conv_dim=8, num_classes=10, attention_after=2)
+    folded = SAGAN.from_state(
+        model.state_dict(), image_size=64, z_dim=8, g_conv_dim=8, num_classes=10, attention_after=2
+    )
     with torch.inference_mode():
         torch.testing.assert_close(folded(z, y), model(z, y), atol=1e-5, rtol=1e-4)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
 from pytorch_pretrained_biggan import BigGANConfig
 from pytorch_pretrained_biggan.model import BigGANBatchNorm
@@ -34,9 +33,7 @@ class FusedBatchNorm(nn.Module):
             self.register_buffer("gain", (norm.weight.detach() * rstd)[:, None, None])
             self.register_buffer("shift", (norm.bias.detach() - norm.weight.detach() * rstd * mean)[:, None, None])
 
-    def forward(
-        self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None) -> torch.Tensor:
         if not self.conditional:
             return torch.addcmul(self.shift, x, self.gain)
         gain = (1 + self.scale(condition_vector)) * self.rstd  # [N, C]
@@ -103,7 +100,7 @@ class BigGAN(Generator):
 
 
 def prepare(model: LibraryBigGAN, truncation: float) -> None:
-    """Fold spectral norm, bake in the statistics of one truncation, keep the 3 used channels of the last convolution."""
+    """Fold spectral norm, bake in one truncation's statistics, keep the 3 used channels of the last convolution."""
     for module in model.modules():
         if hasattr(module, "weight_orig"):
             fold_spectral_norm(module)

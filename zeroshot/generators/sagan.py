@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -98,7 +99,7 @@ class SAGAN(Generator):
         widths = [g_conv_dim * factor for factor in CHANNELS[image_size]]
         self.linear0 = nn.Linear(z_dim, widths[0] * BOTTOM**2)
         blocks: list[nn.Module] = []
-        for number, (channels_in, channels_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        for number, (channels_in, channels_out) in enumerate(pairwise(widths), start=1):
             blocks.append(GenBlock(channels_in, channels_out, num_classes))
             if number == attention_after:
                 blocks.append(SelfAttention(channels_out))

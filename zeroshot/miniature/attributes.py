@@ -1,4 +1,4 @@
-"""What the miniature's renderer can draw and its captions can speak of: birds by their plumage, other things by a silhouette.
+"""What the miniature's renderer can draw and its captions speak of: birds by plumage, other things by a silhouette.
 
 A `Thing` is one row of the renderer's input. `encode` turns it into a float vector of `ATTRIBUTE_DIM` numbers, the only
 form in which the renderer, the generators' conditioning network and the training recipe see it.
@@ -30,16 +30,34 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "pink": (0.97, 0.58, 0.66),
 }
 
-BUILDS = ("perching", "swallow", "hummingbird", "woodpecker", "crow", "gull", "duck", "heron", "wader", "raptor", "owl",
-          "fowl", "parrot", "penguin", "ostrich", "toucan")
+BUILDS = (
+    "perching",
+    "swallow",
+    "hummingbird",
+    "woodpecker",
+    "crow",
+    "gull",
+    "duck",
+    "heron",
+    "wader",
+    "raptor",
+    "owl",
+    "fowl",
+    "parrot",
+    "penguin",
+    "ostrich",
+    "toucan",
+)
 BILLS = ("cone", "short", "long", "needle", "dagger", "hooked", "curved", "flat", "massive")
 SIZES = ("tiny", "small", "medium", "large", "huge")
 BREASTS = ("plain", "streaked", "spotted")
 HEADS = ("plain", "mask", "eyebrow", "eye_ring", "crest")
-SILHOUETTES = ("dog", "cat", "bear", "horse", "monkey", "elephant", "rodent", "fish", "shark", "snake", "lizard", "turtle",
-               "frog", "insect", "butterfly", "spider", "crab", "shell", "car", "truck", "boat", "aeroplane", "bottle", "cup",
-               "ball", "box", "building", "tower", "chair", "lamp", "tool", "instrument", "clothing", "hat", "shoe", "screen",
-               "wheel", "fruit", "vegetable", "flower", "mushroom", "plate", "mountain", "person")
+SILHOUETTES = (
+    "dog", "cat", "bear", "horse", "monkey", "elephant", "rodent", "fish", "shark", "snake", "lizard", "turtle",
+    "frog", "insect", "butterfly", "spider", "crab", "shell", "car", "truck", "boat", "aeroplane", "bottle",
+    "cup", "ball", "box", "building", "tower", "chair", "lamp", "tool", "instrument", "clothing", "hat", "shoe",
+    "screen", "wheel", "fruit", "vegetable", "flower", "mushroom", "plate", "mountain", "person",
+)  # fmt: skip
 KINDS = BUILDS + SILHOUETTES
 
 BIRD_PARTS = ("crown", "face", "throat", "breast", "belly", "back", "wing", "tail", "bill_colour", "legs", "mark")
@@ -70,7 +88,7 @@ class Bird:
 
 @dataclasses.dataclass(frozen=True)
 class Object:
-    """Anything that is not a bird: a silhouette in two colours (sRGB triples in [0, 1]); `variant` in [0, 1] bends proportions."""
+    """Not a bird: a silhouette in two colours (sRGB triples in [0, 1]); `variant` in [0, 1] bends proportions."""
 
     silhouette: str
     colour: tuple[float, float, float]
@@ -83,13 +101,19 @@ Thing = Bird | Object
 # Layout of the vector: kind (one-hot), eleven part colours (RGB each), then scalars.
 _COLOUR_START = len(KINDS)
 _SCALARS = _COLOUR_START + 3 * len(BIRD_PARTS)
-SCALAR_NAMES = ("size", "variant", "wing_bars", *(f"breast_{b}" for b in BREASTS), *(f"head_{h}" for h in HEADS),
-                *(f"bill_{b}" for b in BILLS))
+SCALAR_NAMES = (
+    "size",
+    "variant",
+    "wing_bars",
+    *(f"breast_{b}" for b in BREASTS),
+    *(f"head_{h}" for h in HEADS),
+    *(f"bill_{b}" for b in BILLS),
+)
 ATTRIBUTE_DIM = _SCALARS + len(SCALAR_NAMES)
 
 
 def colour_slice(part: str) -> slice:
-    """Columns of a bird part's RGB in the encoded vector. Objects use `crown` for their colour and `breast` for their second."""
+    """Columns of a bird part's RGB in the encoded vector. Objects keep their two colours in `crown` and `breast`."""
     start = _COLOUR_START + 3 * BIRD_PARTS.index(part)
     return slice(start, start + 3)
 

@@ -31,7 +31,7 @@ def draw_bill(
     r: torch.Tensor,
     frontal: torch.Tensor,
 ) -> None:
-    """Paint a bill on a head of radius r [N, 1, 1] about (x, y); frontal heads wear it in their middle, pointing down."""
+    """Paint a bill on a head of radius r [N, 1, 1] about (x, y); a head that faces us (frontal = 1) shows none."""
     first = scalar_index(f"bill_{BILLS[0]}")
     shape = _TENSOR.to(attributes.device)[attributes[:, first : first + len(BILLS)].argmax(dim=1)]
     length, base, tip, drop, hook = (shape[:, i, None, None] * r for i in range(5))

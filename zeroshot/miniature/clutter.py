@@ -49,7 +49,7 @@ def _blobs(picture: torch.Tensor, v: dict[str, torch.Tensor], x: torch.Tensor, y
         dx, dy = x - 0.8 * v[f"blob{i}_x"], y - 0.8 * v[f"blob{i}_y"]
         radius = 0.20 * torch.exp(0.4 * v[f"blob{i}_radius"])
         beside = 1 - torch.exp(-(x**2 + y**2) / 0.45**2) * (v[f"blob{i}_front"] < 0.6).float()
-        mask = torch.exp(-((dx**2 + dy**2) / radius**2) ** 2) * 0.75 * beside
+        mask = torch.exp(-(((dx**2 + dy**2) / radius**2) ** 2)) * 0.75 * beside
         t = torch.sigmoid(v[f"blob{i}_hue"])[:, None]
         green, pale = picture.new_tensor([0.26, 0.38, 0.18]), picture.new_tensor([0.78, 0.76, 0.66])
         colour = torch.lerp(green[None, :, None, None], pale[None, :, None, None], t)
@@ -74,6 +74,8 @@ def _noise(v: dict[str, torch.Tensor], shape: torch.Size, device: torch.device) 
     steps = torch.arange(shape[-1], device=device, dtype=torch.float32)
     phase = 40 * v["noise"] + 17 * v["leaf"]
     channel = torch.arange(3, device=device, dtype=torch.float32)[None, :, None, None]
-    grid = steps[None, None, :, None] * 12.9898 + steps[None, None, None, :] * 78.233 + channel * 37.719 + phase[:, None]
+    grid = (
+        steps[None, None, :, None] * 12.9898 + steps[None, None, None, :] * 78.233 + channel * 37.719 + phase[:, None]
+    )
     pattern = torch.frac(torch.sin(grid) * 43758.5453)
     return (pattern - 0.5 * torch.sign(pattern)) * 0.07

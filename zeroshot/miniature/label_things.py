@@ -27,40 +27,74 @@ _RANGES = {
 
 # For the artefacts (398-923): the first silhouette one of whose patterns is a whole word of the name.
 _WORDS = {
-    "aeroplane": "airliner airship \\w*plane space.shuttle missile projectile wing parachute",
-    "boat": "\\w*boat \\w*ship canoe catamaran gondola schooner trimaran yawl submarine wreck liner aircraft.carrier paddlewheel",
-    "truck": "truck van \\w*bus ambulance trailer trolleybus streetcar locomotive train passenger.car freight.car mobile.home "
-    "recreational.vehicle tractor harvester thresher snowplow forklift fire.engine tank half.track amphibian",
-    "car": "car cab wagon convertible jeep limousine racer Model.T go-kart golfcart minivan pickup bobsled sports.car beach.wagon dogsled snowmobile",
-    "wheel": "wheel \\w*bicycle.* bike moped scooter tricycle unicycle disk.brake gong chain coil manhole steel.drum waffle.iron pinwheel",
-    "shoe": "shoe boot clog Loafer sandal sock stocking ski running",
-    "hat": "hat cap bonnet bearskin helmet pickelhaube sombrero wig mortarboard",
-    "clothing": "abaya gown apron backpack bib bikini brassiere breastplate vest cardigan cloak cuirass diaper fur.coat jean "
-    "jersey kimono lab.coat trench.coat maillot mitten uniform skirt pajama poncho sarong stole suit sweatshirt trunks swimming.trunks vestment "
-    "velvet wool mask feather purse wallet tie knee.pad neck.brace towel quilt chain.mail sleeping.bag",
-    "instrument": "guitar accordion banjo bassoon cello cornet drum flute French.horn piano harmonica harp maraca marimba oboe "
-    "ocarina organ panpipe sax trombone upright violin chime whistle bow loudspeaker microphone",
-    "bottle": "bottle perfume lotion hair.spray shaker jug lipstick sunscreen dispenser saltshaker pill syringe nipple vase "
-    "milk.can whiskey beaker hourglass",
-    "cup": "cup mug pot bowl glass goblet coffeepot teapot bucket caldron \\w*tub Dutch.oven pitcher teapot barrel mortar measuring strainer tray "
-    "wok frying Crock ashcan can thimble washbasin",
-    "ball": "\\w*ball balloon bubble globe puck dumbbell barbell",
-    "lamp": "lamp candle torch spotlight beacon traffic.light jack-o.* umbrella lampshade",
-    "tower": "tower obelisk stupa flagpole totem maypole pole pedestal drilling lighthouse minaret fountain water.tower "
-    "street.sign parking.meter telescope crane gas.pump",
-    "building": "bakery barn boathouse \\w*shop castle church cinema cliff.dwelling confectionery dome "
-    "greenhouse grocery home.theater library lumbermill monastery mosque palace patio planetarium prison restaurant "
-    "stage tent thatch triumphal vault yurt birdhouse apiary bell.cote megalith altar barn arch bridge viaduct roof dam dock "
-    "pier fence wall breakwater steel.arch.bridge",
-    "chair": "chair bench couch cradle crib bassinet throne studio table desk four-poster rocking stretcher swing seat "
-    "balance parallel horizontal bannister barrow shopping.cart shopping",
-    "screen": "screen monitor laptop television computer iPod notebook telephone phone oscilloscope web.site clock odometer "
-    "scoreboard cash.machine radio tape.player CD.player cassette camera projector comic.book book.jacket crossword menu "
-    "microwave modem joystick typewriter keyboard remote.control switch watch compass barometer sundial scale slot",
-    "tool": "hammer axe hatchet broom chainsaw chain.saw cleaver corkscrew opener drill drumstick file hook knife iron "
-    "ladle letter lens matchstick nail paddle paintbrush pen ballpoint pick plow plunger quill racket rifle revolver rule "
-    "screw screwdriver shovel spatula spindle spoon stethoscope swab tripod crutch cannon guillotine missile rake "
-    "binoculars scabbard hand.blower vacuum loupe lawn lighter reel oil snorkel safety sunglass",
+    "aeroplane": r"airliner airship \w*plane space.shuttle missile projectile wing parachute",
+    "boat": (
+        r"\w*boat \w*ship canoe catamaran gondola schooner trimaran yawl submarine wreck liner "
+        r"aircraft.carrier paddlewheel"
+    ),
+    "truck": (
+        r"truck van \w*bus ambulance trailer trolleybus streetcar locomotive train passenger.car freight.car "
+        r"mobile.home recreational.vehicle tractor harvester thresher snowplow forklift fire.engine tank "
+        r"half.track amphibian"
+    ),
+    "car": (
+        r"car cab wagon convertible jeep limousine racer Model.T go-kart golfcart minivan pickup bobsled "
+        r"sports.car beach.wagon dogsled snowmobile"
+    ),
+    "wheel": (
+        r"wheel \w*bicycle.* bike moped scooter tricycle unicycle disk.brake gong chain coil manhole "
+        r"steel.drum waffle.iron pinwheel"
+    ),
+    "shoe": r"shoe boot clog Loafer sandal sock stocking ski running",
+    "hat": r"hat cap bonnet bearskin helmet pickelhaube sombrero wig mortarboard",
+    "clothing": (
+        r"abaya gown apron backpack bib bikini brassiere breastplate vest cardigan cloak cuirass diaper "
+        r"fur.coat jean jersey kimono lab.coat trench.coat maillot mitten uniform skirt pajama poncho sarong "
+        r"stole suit sweatshirt trunks swimming.trunks vestment velvet wool mask feather purse wallet tie "
+        r"knee.pad neck.brace towel quilt chain.mail sleeping.bag"
+    ),
+    "instrument": (
+        r"guitar accordion banjo bassoon cello cornet drum flute French.horn piano harmonica harp maraca "
+        r"marimba oboe ocarina organ panpipe sax trombone upright violin chime whistle bow loudspeaker "
+        r"microphone"
+    ),
+    "bottle": (
+        r"bottle perfume lotion hair.spray shaker jug lipstick sunscreen dispenser saltshaker pill syringe "
+        r"nipple vase milk.can whiskey beaker hourglass"
+    ),
+    "cup": (
+        r"cup mug pot bowl glass goblet coffeepot teapot bucket caldron \w*tub Dutch.oven pitcher teapot "
+        r"barrel mortar measuring strainer tray wok frying Crock ashcan can thimble washbasin"
+    ),
+    "ball": r"\w*ball balloon bubble globe puck dumbbell barbell",
+    "lamp": r"lamp candle torch spotlight beacon traffic.light jack-o.* umbrella lampshade",
+    "tower": (
+        r"tower obelisk stupa flagpole totem maypole pole pedestal drilling lighthouse minaret fountain "
+        r"water.tower street.sign parking.meter telescope crane gas.pump"
+    ),
+    "building": (
+        r"bakery barn boathouse \w*shop castle church cinema cliff.dwelling confectionery dome greenhouse "
+        r"grocery home.theater library lumbermill monastery mosque palace patio planetarium prison restaurant "
+        r"stage tent thatch triumphal vault yurt birdhouse apiary bell.cote megalith altar barn arch bridge "
+        r"viaduct roof dam dock pier fence wall breakwater steel.arch.bridge"
+    ),
+    "chair": (
+        r"chair bench couch cradle crib bassinet throne studio table desk four-poster rocking stretcher swing "
+        r"seat balance parallel horizontal bannister barrow shopping.cart shopping"
+    ),
+    "screen": (
+        r"screen monitor laptop television computer iPod notebook telephone phone oscilloscope web.site clock "
+        r"odometer scoreboard cash.machine radio tape.player CD.player cassette camera projector comic.book "
+        r"book.jacket crossword menu microwave modem joystick typewriter keyboard remote.control switch watch "
+        r"compass barometer sundial scale slot"
+    ),
+    "tool": (
+        r"hammer axe hatchet broom chainsaw chain.saw cleaver corkscrew opener drill drumstick file hook knife "
+        r"iron ladle letter lens matchstick nail paddle paintbrush pen ballpoint pick plow plunger quill "
+        r"racket rifle revolver rule screw screwdriver shovel spatula spindle spoon stethoscope swab tripod "
+        r"crutch cannon guillotine missile rake binoculars scabbard hand.blower vacuum loupe lawn lighter reel "
+        r"oil snorkel safety sunglass"
+    ),
 }
 
 # Words of a name that say a colour; the second colour may be said too.
@@ -118,8 +152,8 @@ def _silhouette(index: int, name: str) -> str:
 def _object(name: str, silhouette: str, number: int) -> Object:
     """The number-th class of its silhouette: colours that the name says, else spread over all colours.
 
-    A hash would give some neighbours nearly the same two colours; a low-discrepancy sequence (Roberts' R-sequence), begun
-    at a hash of the silhouette, keeps the classes of one silhouette apart.
+    A hash would give some neighbours nearly the same two colours; a low-discrepancy sequence (Roberts' R-sequence),
+    begun at a hash of the silhouette, keeps the classes of one silhouette apart.
     """
     start = hashlib.blake2b(silhouette.encode(), digest_size=28).digest()
     spread = [

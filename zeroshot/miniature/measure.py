@@ -108,7 +108,7 @@ def sharpness(world: World, generator: str | None, classes: int = 59) -> float:
 
 
 def contact_sheet(world: World, class_index: np.ndarray, scale: int = 2) -> np.ndarray:
-    """Renders above, then each generator's samples of the same classes: uint8 [rows * 64 * scale, n * 64 * scale, 3]."""
+    """Renders above, each generator's samples of the same classes below: uint8 [3 * 64 * scale, n * 64 * scale, 3]."""
     rows = [to_uint8(render_labels(class_index, torch.Generator().manual_seed(HELD_OUT)))]
     for name in world.generator_names:
         engine = world.engine(name)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from zeroshot.miniature.attributes import (
     ATTRIBUTE_DIM,
     BIRD_PARTS,
     BUILDS,
     KINDS,
-
     colour_slice,
     scalar_index,
 )
@@ -30,8 +28,12 @@ NUISANCE_DIM = len(NUISANCES)
 CLUTTER_DIM = len(CLUTTER)
 
 # Muted natural hues, so that plumage stands out: sky, mist, leaves, water above; grass, earth, sand, water below.
-_SKIES = torch.tensor([[0.62, 0.74, 0.84], [0.74, 0.76, 0.76], [0.46, 0.58, 0.44], [0.56, 0.66, 0.66], [0.66, 0.60, 0.54]])
-_GROUNDS = torch.tensor([[0.40, 0.50, 0.30], [0.48, 0.40, 0.30], [0.66, 0.58, 0.44], [0.36, 0.48, 0.54], [0.32, 0.38, 0.28]])
+_SKIES = torch.tensor(
+    [[0.62, 0.74, 0.84], [0.74, 0.76, 0.76], [0.46, 0.58, 0.44], [0.56, 0.66, 0.66], [0.66, 0.60, 0.54]]
+)
+_GROUNDS = torch.tensor(
+    [[0.40, 0.50, 0.30], [0.48, 0.40, 0.30], [0.66, 0.58, 0.44], [0.36, 0.48, 0.54], [0.32, 0.38, 0.28]]
+)
 
 
 def render(
@@ -133,5 +135,3 @@ def _light(picture: torch.Tensor, v: dict[str, torch.Tensor]) -> torch.Tensor:
     warm = picture.new_tensor([1.0, 0.1, -1.0])[None, :, None, None]
     picture = picture * torch.exp(0.11 * v["light"])[:, None] * (1 + 0.045 * v["warmth"][:, None] * warm)
     return 0.5 + (picture - 0.5) * torch.exp(0.08 * v["contrast"])[:, None]
-
-

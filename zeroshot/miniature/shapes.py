@@ -14,7 +14,7 @@ class Canvas:
     """The pixel grid, moved and turned into the figure's own frame, and the picture painted so far."""
 
     def __init__(self, background: torch.Tensor, x: Number, y: Number, scale: torch.Tensor, tilt: Number) -> None:
-        n, _, size, _ = background.shape
+        size = background.shape[-1]
         self.picture = background  # [N, 3, S, S]
         steps = (torch.arange(size, device=background.device) + 0.5) * (2 / size) - 1
         px, py = (steps[None, None, :] - x) / scale, (steps[None, :, None] - y) / scale  # [N, 1, S], [N, S, 1]
@@ -50,7 +50,9 @@ class Canvas:
         distance = torch.sqrt((self.x - ax - t * dx) ** 2 + (self.y - ay - t * dy) ** 2 + 1e-8)
         return self.cover(distance - (ra + (rb - ra) * t))
 
-    def box(self, cx: Number, cy: Number, hx: Number, hy: Number, angle: Number = 0.0, round_: float = 0.03) -> torch.Tensor:
+    def box(
+        self, cx: Number, cy: Number, hx: Number, hy: Number, angle: Number = 0.0, round_: float = 0.03
+    ) -> torch.Tensor:
         """Rounded box with half sides hx, hy."""
         u, v = self.frame(cx, cy, angle)
         du, dv = u.abs() - hx + round_, v.abs() - hy + round_

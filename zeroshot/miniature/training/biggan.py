@@ -1,4 +1,4 @@
-"""Stage `biggan`: the library's BigGAN-deep at small width, distilled from the renderer; sharper than SAGAN by its loss."""
+"""Stage `biggan`: the library's BigGAN-deep at small width, distilled from the renderer; sharper by its loss."""
 
 from __future__ import annotations
 

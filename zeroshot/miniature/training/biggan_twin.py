@@ -25,9 +25,7 @@ class BatchStatistics(nn.Module):
             self.weight, self.bias = norm.weight, norm.bias
         self.collected: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
-    def forward(
-        self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None) -> torch.Tensor:
         if self.collected is not None:
             self.collected.append((x.mean(dim=(0, 2, 3)), x.pow(2).mean(dim=(0, 2, 3))))
         if not self.conditional:

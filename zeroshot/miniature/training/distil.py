@@ -22,7 +22,7 @@ from zeroshot.miniature.training.stage import Stage
 
 def nuisance_projection(z_dim: int, seed: int) -> torch.Tensor:
     """Orthonormal rows [NUISANCE_DIM, z_dim]: z ~ N(0, I) gives nuisances ~ N(0, I)."""
-    if NUISANCE_DIM > z_dim:
+    if z_dim < NUISANCE_DIM:
         raise ValueError(f"{NUISANCE_DIM} nuisances do not fit into z of {z_dim} dimensions")
     square = torch.randn(z_dim, z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return torch.linalg.qr(square).Q[:NUISANCE_DIM].float()

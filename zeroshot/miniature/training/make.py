@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 
 from zeroshot.errors import UserError
 from zeroshot.miniature import photographs
+from zeroshot.miniature.training.biggan import BigGANStage
 from zeroshot.miniature.training.clip import CLIPStage
 from zeroshot.miniature.training.features import FeaturesStage
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
-from zeroshot.miniature.training.biggan import BigGANStage
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import Stage, train
 from zeroshot.runs import git_commit
@@ -42,6 +42,7 @@ def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> Non
     if unknown:
         raise UserError(f"stages = {', '.join(sorted(unknown))} unknown: give some of {', '.join(STAGES)}")
     device = choose_device(recipe.device)
+    commit = git_commit()  # of the code that trains, whatever is committed meanwhile
     weights = Path(recipe.weights)
     weights.mkdir(parents=True, exist_ok=True)
     for name in recipe.stages:
@@ -55,12 +56,12 @@ def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> Non
             checkpoint_seconds=recipe.checkpoint_seconds,
             should_stop=should_stop,
         )
-        write_weights(weights / f"{name}.safetensors", stage.finish(module), recipe, name)
+        write_weights(weights / f"{name}.safetensors", stage.finish(module), recipe, name, commit)
     if recipe.photographs:
         photographs.build(weights.parent / "data", seed=recipe.seed)
 
 
-def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, stage: str) -> None:
+def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, stage: str, commit: str) -> None:
     """Write a stage's tensors, matrices and kernels as fp16, and pin the file's sha256.
 
     Vectors (batch-norm statistics, spectral norm's u and v, biases) stay fp32: they are few, and rounding them shifts
@@ -71,7 +72,7 @@ def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, 
     }
     metadata = {
         "stage": stage,
-        "recipe_commit": git_commit(),
+        "recipe_commit": commit,
         "configuration": json.dumps(dataclasses.asdict(getattr(recipe, stage))),
         "seed": str(recipe.seed),
     }

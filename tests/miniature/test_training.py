@@ -1,0 +1,92 @@
+"""Each stage for three steps, killed and resumed, against three steps in one go."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT, command
+from zeroshot.errors import Interrupted, UserError
+from zeroshot.miniature.training.make import BUILDERS, write_weights
+from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
+from zeroshot.miniature.training.stage import learning_rate, train
+from zeroshot.weights import describe, load_tensors
+
+TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stopped_and_resumed_equals_undisturbed(name: str, tmp_path: Path) -> None:
+    device = torch.device("cpu")
+    whole = train(BUILDERS[name](device, 0, TINY.batch), TINY, tmp_path / "whole", seed=0)
+    answers = iter([False, True])
+    with pytest.raises(Interrupted):
+        train(
+            BUILDERS[name](device, 0, TINY.batch), TINY, tmp_path / "parts", seed=0, should_stop=lambda: next(answers)
+        )
+    stage = BUILDERS[name](device, 0, TINY.batch)
+    resumed = train(stage, TINY, tmp_path / "parts", seed=0)
+    for (key, ours), theirs in zip(resumed.state_dict().items(), whole.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5, msg=lambda m, key=key: f"{key}: {m}")
+    lines = (tmp_path / "parts" / f"{name}.log").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["step=0", "step=2"]
+
+
+def test_other_settings_do_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    device = torch.device("cpu")
+    train(BUILDERS["features"](device, 0, 12), TINY, tmp_path, seed=0)
+    with pytest.raises(UserError, match=r"seed=0\], this run has \[.*seed=1\]"):
+        train(BUILDERS["features"](device, 1, 12), TINY, tmp_path, seed=1)
+
+
+def test_the_command_survives_a_kill_and_writes_pinned_weights(tmp_path: Path) -> None:
+    arguments = [
+        "experiments.train_miniature", "stages=[features]", "photographs=false", "features.steps=40",
+        "features.batch=12", "checkpoint_seconds=0", "device=cpu",
+        f"output={tmp_path / 'out'}", f"weights={tmp_path / 'weights'}",
+    ]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "out" / "features.pt").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = command(*arguments)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "weights" / "features.safetensors"
+    tensors = load_tensors(path)  # its sha256 is pinned
+    assert tensors["project.weight"].shape == (32, 128)
+    made = describe(path)
+    assert made["stage"] == "features" and made["seed"] == "0" and '"steps": 40' in made["configuration"]
+    assert len(made["recipe_commit"].removesuffix("-dirty")) == 40 or made["recipe_commit"] == "unknown"
+
+
+@pytest.mark.parametrize("name", ["sagan", "biggan"])
+def test_finished_tables_give_what_the_attribute_network_gave(name: str, tmp_path: Path) -> None:
+    """Fold the network into the class tables: same class, same image as through its attributes."""
+    stage = BUILDERS[name](torch.device("cpu"), 0, 32)
+    module = stage.module
+    tensors = stage.finish(module)
+    write_weights(tmp_path / f"{name}.safetensors", tensors, Recipe(), name, "unknown")
+    loaded = load_tensors(tmp_path / f"{name}.safetensors")
+    assert loaded.keys() == tensors.keys()
+    network = module["network"](stage.labels.attributes)  # type: ignore[index,attr-defined]
+    table = tensors["embeddings.weight"].T if name == "biggan" else tensors["blocks.0.0.bn1.embed0.weight"]
+    torch.testing.assert_close(table, network[:, : table.shape[1]], atol=1e-6, rtol=1e-5)
+
+
+def test_unknown_stages_are_refused() -> None:
+    done = command("experiments.train_miniature", "stages=[sagan,vae]")
+    assert done.returncode == 2 and "stages = vae unknown: give some of sagan, biggan, features, clip" in done.stderr
+
+
+def test_learning_rate_warms_up_and_ends_at_nothing() -> None:
+    recipe = StageRecipe(steps=1000, batch=1, learning_rate=1.0)
+    rates = [learning_rate(step, recipe) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1.0) and rates[-1] < 1e-4
+    assert rates[99:] == sorted(rates[99:], reverse=True)
