@@ -146,7 +146,7 @@ class World:
         """The feature extractor of the Fréchet distance, in evaluation mode."""
         extractor = SmallFeatures()
         extractor.load_state_dict(load_tensors(resolve(self.settings.features.weights)))
-        return extractor.to(self.device, memory_format=torch.channels_last).eval()
+        return extractor.to(self.device).to(memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
     def extract(self, images: np.ndarray) -> np.ndarray:

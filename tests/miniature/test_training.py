@@ -33,7 +33,7 @@ def test_stopped_and_resumed_equals_undisturbed(name: str, tmp_path: Path) -> No
     stage = BUILDERS[name](device, 0, TINY.batch)
     resumed = train(stage, TINY, tmp_path / "parts", seed=0)
     for (key, ours), theirs in zip(resumed.state_dict().items(), whole.state_dict().values(), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5, msg=lambda m, key=key: f"{key}: {m}")
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5, msg=key)
     lines = (tmp_path / "parts" / f"{name}.log").read_text().splitlines()
     assert [line.split()[1] for line in lines] == ["step=0", "step=2"]
 
@@ -75,7 +75,7 @@ def test_finished_tables_give_what_the_attribute_network_gave(name: str, tmp_pat
     write_weights(tmp_path / f"{name}.safetensors", tensors, Recipe(), name, "unknown")
     loaded = load_tensors(tmp_path / f"{name}.safetensors")
     assert loaded.keys() == tensors.keys()
-    network = module["network"](stage.labels.attributes)  # type: ignore[index,attr-defined]
+    network = module["network"](stage.labels.attributes)  # type: ignore[attr-defined]
     table = tensors["embeddings.weight"].T if name == "biggan" else tensors["blocks.0.0.bn1.embed0.weight"]
     torch.testing.assert_close(table, network[:, : table.shape[1]], atol=1e-6, rtol=1e-5)
 

@@ -20,6 +20,9 @@ CUT = 2.0  # BigGAN's truncated normal lives in ±2 before it is multiplied by t
 class FusedBatchNorm(nn.Module):
     """BigGANBatchNorm at one truncation: the library's four element-wise passes as one multiply-add."""
 
+    gain: torch.Tensor  # of the unconditional norm, [C, 1, 1]
+    shift: torch.Tensor
+
     def __init__(self, norm: BigGANBatchNorm, truncation: float) -> None:
         super().__init__()
         mean = statistics_at(norm.running_means, truncation)

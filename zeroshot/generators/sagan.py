@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -110,8 +111,12 @@ class SAGAN(Generator):
 
     def norms(self) -> list[ConditionalBatchNorm]:
         """The conditional batch norms in the order of their use; `synthesise` takes one (gain, bias) for each."""
-        blocks = [block for (block,) in self.blocks if isinstance(block, GenBlock)]  # type: ignore[misc]
+        blocks = [block for block in self.layers() if isinstance(block, GenBlock)]
         return [norm for block in blocks for norm in (block.bn1, block.bn2)]
+
+    def layers(self) -> list[nn.Module]:
+        """Residual blocks and the self-attention in order."""
+        return [cast(nn.ModuleList, block)[0] for block in self.blocks]
 
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         return self.synthesise(z, [(norm.embed0(class_index), norm.embed1(class_index)) for norm in self.norms()])
@@ -120,7 +125,7 @@ class SAGAN(Generator):
         """Images from z [N, z_dim] and the gain and bias [N, C] of each conditional batch norm."""
         x = self.linear0(z).view(len(z), -1, BOTTOM, BOTTOM).contiguous(memory_format=torch.channels_last)
         pairs = iter(affine)
-        for (block,) in self.blocks:  # type: ignore[misc]
+        for block in self.layers():
             x = block(x, [next(pairs), next(pairs)]) if isinstance(block, GenBlock) else block(x)
         return torch.tanh(self.conv2d5(F.relu(self.bn4(x))))  # [N, 3, S, S]
 

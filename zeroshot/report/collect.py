@@ -45,4 +45,4 @@ def curve(run: Path) -> np.ndarray:
 def curves(table: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
     """{(generator, k): mean best-score curves of its seeds, float64 [seeds, b_max]} of a collected table."""
     groups = table.groupby(["generator", "k"], sort=True)
-    return {(str(g), int(k)): np.stack([curve(path) for path in rows["path"]]) for (g, k), rows in groups}  # type: ignore[misc]
+    return {(str(g), int(k)): np.stack([curve(path) for path in rows["path"]]) for (g, k), rows in groups}

@@ -51,7 +51,7 @@ def table2(runs: pd.DataFrame) -> pd.DataFrame:
         columns generator, k, images_mean, images_std (both empty unless all seeds reach it), reached, seeds.
     """
     rows = []
-    for (generator, k), group in runs.groupby(["generator", "k"], sort=True):  # type: ignore[misc]
+    for (generator, k), group in runs.groupby(["generator", "k"], sort=True):
         images = pd.to_numeric(group["images_to_threshold"])
         complete = bool(images.notna().all())
         rows.append(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import torch
-from pytorch_pretrained_biggan import BigGANConfig
+from pytorch_pretrained_biggan import BigGAN, BigGANConfig
 from torch import nn
 
 from zeroshot.miniature.training.biggan_twin import fill_statistics, synthesise, trainable
@@ -26,15 +27,15 @@ class BigGANStage(Distillation):
         generator = trainable(BigGANConfig.from_dict(config))
         network = attribute_network(config["z_dim"])
         self.module = nn.ModuleDict({"generator": generator, "network": network})
-        self.module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.module.to(device).to(memory_format=torch.channels_last).train()
 
-    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
-        return synthesise(module["generator"], z, module["network"](attributes))  # type: ignore[index]
+    def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        return synthesise(cast(BigGAN, module["generator"]), z, module["network"](attributes))
 
     @torch.no_grad()
-    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+    def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
         """Write the network's outputs into the class embedding and fill in the statistics of all truncations."""
-        generator, network = module["generator"], module["network"]  # type: ignore[index]
+        generator, network = cast(BigGAN, module["generator"]), module["network"]
         generator.embeddings.weight.copy_(network(self.labels.attributes).T)
 
         def draw(batch: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:

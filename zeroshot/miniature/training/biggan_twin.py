@@ -14,6 +14,9 @@ from torch import nn
 class BatchStatistics(nn.Module):
     """Stands in for a BigGANBatchNorm, sharing its parameters and buffers, and normalises by the batch at hand."""
 
+    running_means: torch.Tensor  # [n_stats, C]
+    running_vars: torch.Tensor
+
     def __init__(self, norm: BigGANBatchNorm) -> None:
         super().__init__()
         self.eps, self.conditional = norm.eps, norm.conditional
@@ -23,10 +26,11 @@ class BatchStatistics(nn.Module):
             self.scale, self.offset = norm.scale, norm.offset
         else:
             self.weight, self.bias = norm.weight, norm.bias
-        self.collected: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self.collected: list[tuple[torch.Tensor, torch.Tensor]] = []  # mean and mean square [C] of each batch
+        self.collecting = False
 
     def forward(self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None) -> torch.Tensor:
-        if self.collected is not None:
+        if self.collecting:
             self.collected.append((x.mean(dim=(0, 2, 3)), x.pow(2).mean(dim=(0, 2, 3))))
         if not self.conditional:
             return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
@@ -69,11 +73,11 @@ def fill_statistics(
     for row in range(rows):
         truncation = max(row, 1) / (rows - 1)
         for norm in norms:
-            norm.collected = []
+            norm.collected, norm.collecting = [], True
         for batch in range(batches):
             synthesise(model, *draw(batch, truncation))
         for norm in norms:
             mean, square = (torch.stack(values).mean(dim=0) for values in zip(*norm.collected, strict=True))
             norm.running_means[row] = mean
             norm.running_vars[row] = square - mean.pow(2)
-            norm.collected = None
+            norm.collecting = False

@@ -15,11 +15,10 @@ from zeroshot.settings import CLIP
 from zeroshot.weights import resolve
 
 
-class CLIPStage(Stage):
+class CLIPStage(Stage[nn.Module]):
     """Symmetric cross-entropy over the batch's similarities, temperature learnt."""
 
     name = "clip"
-    module: nn.Module
 
     def __init__(self, device: torch.device, seed: int, batch: int) -> None:
         torch.manual_seed(seed)

@@ -47,7 +47,7 @@ def picture_loss(images: torch.Tensor, target: torch.Tensor, edges: float) -> to
     return loss
 
 
-class Distillation(Stage):
+class Distillation(Stage[nn.ModuleDict]):
     """What both generators' stages share: the batch and the loss."""
 
     edges = 0.0  # weight of the loss on differences of neighbouring pixels
@@ -64,7 +64,7 @@ class Distillation(Stage):
         return z, self.labels.sample(n, torch_rng).to(self.device)
 
     @abc.abstractmethod
-    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+    def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         """Images [n, 3, 64, 64] in [-1, 1] of z [n, z_dim] and class attributes [n, A]."""
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:

@@ -14,7 +14,7 @@ from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals, sof
 from zeroshot.miniature.training.stage import Stage
 
 
-class FeaturesStage(Stage):
+class FeaturesStage(Stage[nn.ModuleDict]):
     """Cross-entropy on label renders, a third of them as cluttered photographs: it will compare photographs."""
 
     name = "features"
@@ -24,7 +24,7 @@ class FeaturesStage(Stage):
         self.device, self.batch = device, batch
         self.labels = Labels(device)
         self.module = nn.ModuleDict({"features": SmallFeatures(), "head": nn.Linear(SmallFeatures.dim, 1000)})
-        self.module.to(device, memory_format=torch.channels_last).train()
+        self.module.to(device).to(memory_format=torch.channels_last).train()
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
         class_index = self.labels.sample(self.batch, torch_rng).to(self.device)
@@ -41,5 +41,5 @@ class FeaturesStage(Stage):
         features = self.module["features"](soften(images, torch_rng))  # [n, dim]
         return F.cross_entropy(self.module["head"](features), class_index)
 
-    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+    def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
         return module["features"].state_dict()

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -23,7 +24,7 @@ from zeroshot.runs import git_commit
 from zeroshot.weights import PINS, sha256_of
 from zeroshot.worlds import choose_device
 
-BUILDERS: dict[str, Callable[[torch.device, int, int], Stage]] = {
+BUILDERS: dict[str, Callable[[torch.device, int, int], Stage[Any]]] = {
     "sagan": SAGANStage,
     "biggan": BigGANStage,
     "features": FeaturesStage,

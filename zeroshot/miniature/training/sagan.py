@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -27,20 +29,20 @@ class SAGANStage(Distillation):
         self.channels = [norm.bn.num_features for norm in generator.norms()]
         network = attribute_network(2 * sum(self.channels))
         self.module = nn.ModuleDict({"generator": generator, "network": network})
-        self.module.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.module.to(device).to(memory_format=torch.channels_last).train()
 
-    def affine(self, module: nn.Module, attributes: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def affine(self, module: nn.ModuleDict, attributes: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Gain and bias [N, C] of each conditional batch norm, from class attributes [N, A]."""
-        parts = module["network"](attributes).split([c for c in self.channels for _ in range(2)], dim=1)  # type: ignore[index]
+        parts = module["network"](attributes).split([c for c in self.channels for _ in range(2)], dim=1)
         return list(zip(parts[::2], parts[1::2], strict=True))
 
-    def generate(self, module: nn.Module, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
-        return module["generator"].synthesise(z, self.affine(module, attributes))  # type: ignore[index]
+    def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
+        return cast(SAGAN, module["generator"]).synthesise(z, self.affine(module, attributes))
 
     @torch.no_grad()
-    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+    def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
         """Measure the averaged weights' batch statistics, then write the network's outputs into the class tables."""
-        generator = module["generator"].train()  # type: ignore[index]
+        generator = cast(SAGAN, module["generator"]).train()
         for layer in generator.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.reset_running_stats()

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
@@ -19,8 +20,10 @@ from tqdm import tqdm
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.miniature.training.recipe import StageRecipe
 
+M = TypeVar("M", bound=nn.Module)
 
-class Stage(abc.ABC):
+
+class Stage(abc.ABC, Generic[M]):
     """A thing to train: a module, a loss per step and a way to turn the averaged module into a weights file.
 
     All randomness of a step comes from generators keyed by (seed, stage, step), so a run that was killed and goes on
@@ -28,14 +31,14 @@ class Stage(abc.ABC):
     """
 
     name: str
-    module: nn.Module
+    module: M
 
     @abc.abstractmethod
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
         """Scalar loss of this step's batch, drawn from the two generators (CPU) only."""
 
     @abc.abstractmethod
-    def finish(self, module: nn.Module) -> dict[str, torch.Tensor]:
+    def finish(self, module: M) -> dict[str, torch.Tensor]:
         """Tensors of the weights file, from the averaged module."""
 
 
@@ -55,14 +58,14 @@ def learning_rate(step: int, recipe: StageRecipe) -> float:
 
 
 def train(
-    stage: Stage,
+    stage: Stage[M],
     recipe: StageRecipe,
     directory: Path,
     *,
     seed: int,
     checkpoint_seconds: float = 60.0,
     should_stop: Callable[[], bool] = lambda: False,
-) -> nn.Module:
+) -> M:
     """Train `stage` for `recipe.steps` steps and return the averaged module; goes on from `directory`'s checkpoint.
 
     Raises UserError where the checkpoint belongs to other settings, Interrupted (after a checkpoint) on `should_stop`.
