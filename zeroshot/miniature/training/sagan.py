@@ -11,7 +11,7 @@ from zeroshot.generators.sagan import SAGAN
 from zeroshot.miniature.training.distil import Distillation, attribute_network
 from zeroshot.settings import SAGAN as SETTINGS
 
-CALIBRATION_BATCHES = 60
+CALIBRATION_BATCHES = 120
 
 
 class SAGANStage(Distillation):
