@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -58,37 +60,52 @@ def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, tmp_path: Pat
         )
 
 
-@pytest.mark.parametrize(
-    ("overrides", "code", "message"),
-    [
-        (("k=0",), 2, "k = 0, but this world has 1,000 labels: give k between 1 and 1000"),
-        (("k=2000",), 2, "k = 2000, but this world has 1,000 labels"),
-        (("b_max=0",), 2, "b_max = 0"),
-        (("seed=-1",), 2, "seed = -1"),
-        (("captions=0",), 2, "captions = 0, but"),
-        (("captions=100000",), 2, "captions = 100000, but"),
-        (("batch_size=0",), 2, "batch_size = 0"),
-        (("precision=fp8",), 2, "precision = 'fp8'"),
-        (("search.images=all",), 2, "search.images = 'all'"),
-        (("generator.truncation=1.5", "generator=biggan"), 2, "truncation = 1.5"),
-        (("device=tpu",), 2, "device = 'tpu'"),
-        (("output=/proc/nothing",), 3, "/proc/nothing"),
-        (("generator.weights=missing.safetensors",), 3, "missing.safetensors"),
-        (("kk=3",), 1, "Could not override 'kk'"),
-        (("generator=stylegan",), 1, "Could not find 'generator/stylegan'"),
-        (("k=many",), 1, "Error merging override k=many"),
-    ],
-)
-def test_bad_input_gets_one_line_and_its_exit_code(
-    tmp_path: Path, overrides: tuple[str, ...], code: int, message: str
-) -> None:
-    arguments = overrides if any(o.startswith("output=") for o in overrides) else (*overrides, f"output={tmp_path}")
-    done = command("experiments.run", "experiment=tiny", *arguments)
+# overrides -> exit code, part of the one line
+BAD_INPUT: dict[tuple[str, ...], tuple[int, str]] = {
+    ("k=0",): (2, "k = 0, but this world has 1,000 labels: give k between 1 and 1000"),
+    ("k=2000",): (2, "k = 2000, but this world has 1,000 labels"),
+    ("b_max=0",): (2, "b_max = 0"),
+    ("seed=-1",): (2, "seed = -1"),
+    ("captions=0",): (2, "captions = 0, but"),
+    ("captions=100000",): (2, "captions = 100000, but"),
+    ("batch_size=0",): (2, "batch_size = 0"),
+    ("precision=fp8",): (2, "precision = 'fp8'"),
+    ("search.images=all",): (2, "search.images = 'all'"),
+    ("generator=biggan", "generator.truncation=1.5"): (2, "truncation = 1.5"),
+    ("device=tpu",): (2, "device = 'tpu'"),
+    ("output=/proc/nothing",): (3, "/proc/nothing"),
+    ("generator.weights=missing.safetensors",): (3, "missing.safetensors"),
+    ("data.test=missing.parquet",): (3, "missing.parquet"),
+    ("kk=3",): (1, "Could not override 'kk'"),
+    ("generator=stylegan",): (1, "Could not find 'generator/stylegan'"),
+    ("k=many",): (1, "Error merging override k=many"),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What each bad input got, two commands at a time, and the folder it could have written to."""
+
+    def refused(overrides: tuple[str, ...]) -> tuple[subprocess.CompletedProcess[str], Path]:
+        folder = tmp_path_factory.mktemp("refused")
+        output = () if any(o.startswith("output=") for o in overrides) else (f"output={folder}",)
+        return command("experiments.run", "experiment=tiny", *overrides, *output), folder
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(BAD_INPUT, pool.map(refused, BAD_INPUT), strict=True))
+
+
+@pytest.mark.parametrize("overrides", BAD_INPUT)
+def test_bad_input_gets_one_line_and_its_exit_code(refusals: dict, overrides: tuple[str, ...]) -> None:
+    code, message = BAD_INPUT[overrides]
+    done, folder = refusals[overrides]
     assert done.returncode == code, done.stderr
     assert message in done.stderr and "Traceback" not in done.stderr
     if code in (2, 3):
         assert len(done.stderr.strip().splitlines()) == 1
-    assert not list(tmp_path.glob("**/*.parquet")) and not list(tmp_path.glob("**/metrics.json"))
+    assert not [
+        path for path in folder.rglob("*") if path.suffix in (".parquet", ".json") or path.name == "config.yaml"
+    ]
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has CUDA")

@@ -38,7 +38,8 @@ def draw(seed: int, image_id: str, b_start: int, b_stop: int, z_dim: int) -> Dra
     steps = -(-(1 + z_dim) // _WORDS_PER_STEP)  # counter steps per address
     bits = np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64))
     bits.advance((b_start - 1) * steps)
-    words = bits.random_raw((b_stop - b_start) * steps * _WORDS_PER_STEP).reshape(b_stop - b_start, -1)
+    count, width = b_stop - b_start, steps * _WORDS_PER_STEP
+    words = bits.random_raw(count * width).reshape(count, width)
     uniforms = ((words[:, : 1 + z_dim] >> np.uint64(11)) + 0.5) * 2.0**-53  # 53 bits, never 0 or 1
     return Draws(label=uniforms[:, 0], latent=uniforms[:, 1:])
 

@@ -67,8 +67,11 @@ def test_the_command_survives_a_kill_and_writes_pinned_weights(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["sagan", "biggan"])
-def test_finished_tables_give_what_the_attribute_network_gave(name: str, tmp_path: Path) -> None:
-    """Fold the network into the class tables: same class, same image as through its attributes."""
+def test_finished_tables_hold_what_the_attribute_network_gives(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroshot.miniature.training.biggan.STATISTICS_BATCH", 8)
+    monkeypatch.setattr("zeroshot.miniature.training.sagan.CALIBRATION_BATCHES", 2)
     stage = BUILDERS[name](torch.device("cpu"), 0, 32)
     module = stage.module
     tensors = stage.finish(module)

@@ -14,6 +14,8 @@ from zeroshot.miniature.training.distil import Distillation, attribute_network
 from zeroshot.settings import BIGGAN as SETTINGS
 from zeroshot.weights import resolve
 
+STATISTICS_BATCH = 256  # images; four such batches for each of the 51 truncations
+
 
 class BigGANStage(Distillation):
     """The class embedding comes from the attribute network."""
@@ -40,7 +42,7 @@ class BigGANStage(Distillation):
 
         def draw(batch: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:
             rng = torch.Generator().manual_seed(batch)
-            z, class_index = self.draw(256, rng)
+            z, class_index = self.draw(STATISTICS_BATCH, rng)
             if truncation < 1:  # below 1 as BigGAN truncates: a normal cut at ±2, times the truncation
                 z = truncation * truncated_normals(z.shape, rng).to(z.device)
             return z, generator.embeddings.weight.T[class_index]
