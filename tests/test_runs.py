@@ -119,7 +119,11 @@ def test_a_damaged_block_is_set_aside_and_made_again(world: zeroshot.World, fini
     assert results(path) == results(finished)
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0])
+RNG = np.random.default_rng(0)
+MANY = [pytest.param(delay, marks=pytest.mark.slow) for delay in RNG.uniform(0, 4, 20).round(2)]
+
+
+@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, *MANY])
 def test_killed_and_resumed_gives_the_same_files(finished: Path, tmp_path: Path, delay: float) -> None:
     arguments = ["experiments.run", "generator=sagan", "captions=70", "b_max=40", "device=cpu", f"output={tmp_path}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from zeroshot.errors import EnvironmentFailure
+
 logger = logging.getLogger(__name__)
 
 
@@ -51,10 +53,17 @@ class Cache:
         return np.load(io.BytesIO(payload), allow_pickle=False)
 
     def _write(self, path: Path, array: np.ndarray) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         payload = buffer.getvalue()
         partial = path.with_suffix(f".partial-{os.getpid()}")
-        partial.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-        os.replace(partial, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+            os.replace(partial, path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise EnvironmentFailure(
+                f"cache file {path} of {len(payload):,} bytes cannot be written ({error.strerror}): make room, "
+                "or give another folder with output=…"
+            ) from None

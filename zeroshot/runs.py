@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import subprocess
 import time
@@ -27,6 +28,8 @@ from zeroshot.rundir import RunDirectory
 from zeroshot.search import Scores, Task, run_tasks, winners
 from zeroshot.settings import RunSettings, check_run, departures, variant
 from zeroshot.worlds import World, chosen_captions
+
+logger = logging.getLogger(__name__)
 
 IMAGES_PER_BLOCK = 1600  # what a kill can cost; a few seconds on two cores
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "pytorch-pretrained-biggan", "torchmetrics", "numpy", "pandas")
@@ -73,7 +76,7 @@ def run(
         if directory.finished:
             return read_metrics(directory.path)
         started = time.monotonic()
-        captions = Captions(*chosen, truncated=sum(place is not None for place in world.clip.tokenise(chosen[2])[1]))
+        captions = Captions(*chosen, truncated=count_truncated(world, *chosen))
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(captions.image_ids, captions.captions)
         scores = _search(directory, engine, tasks, settings, should_stop)
@@ -89,6 +92,20 @@ def run_identity(world: World, settings: RunSettings) -> dict[str, Any]:
         "weights_sha256": world.weights_sha256(settings.generator),
         "version": __version__,
     }
+
+
+def count_truncated(world: World, image_ids: list[str], caption_ids: list[int], captions: list[str]) -> int:
+    """How many captions CLIP's context cuts; warns with their number and where the first is cut."""
+    cut = [(row, place) for row, place in enumerate(world.clip.tokenise(captions)[1]) if place is not None]
+    if cut:
+        row, place = cut[0]
+        logger.warning(
+            "%d of %d captions are longer than CLIP's context of %d tokens and are cut; the first is caption %d of %s, "
+            "before %r",
+            *(len(cut), len(captions), world.clip.context_length, caption_ids[row], image_ids[row]),
+            captions[row][place : place + 30],
+        )
+    return len(cut)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
