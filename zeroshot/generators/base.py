@@ -14,7 +14,7 @@ class Generator(nn.Module, abc.ABC):
     """z and a class index in, an image out. Whatever has these three attributes and `forward` can be searched.
 
     A generator of your own: derive from this class, set the attributes in `__init__`, implement `forward`; override
-    `latent` where z is not standard normal. See docs/how_it_works.md.
+    `latent` where z is not standard normal.
     """
 
     image_size: int  # pixels a side
