@@ -96,7 +96,13 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
         index = ["measure", "generator", "seed"]
     shaped = long.pivot(index=index, columns="k", values="text")
     shaped.columns = pd.Index([f"k = {k}" for k in shaped.columns])
-    return shaped.replace("nan", "").reset_index()
+    return shaped.replace("nan", "").reset_index().sort_values(index, key=_in_the_papers_order, ignore_index=True)
+
+
+def _in_the_papers_order(column: pd.Series) -> pd.Series:
+    """Scores before distances, SAGAN before BigGAN, seeds before AVG and STD."""
+    first = {"best CLIP score": "0", "sagan": "0", "SAGAN": "0", "AVG": "~1", "STD": "~2"}
+    return column.map(lambda value: first.get(value, value))
 
 
 def write_tables(name: str, table: pd.DataFrame, title: str, folder: Path, b_max: int) -> pd.DataFrame:
