@@ -145,7 +145,7 @@ SAGAN = GeneratorSettings(
     weights=MINIATURE + "weights/sagan.safetensors",
     image_size=64,
     z_dim=32,
-    g_conv_dim=16,
+    g_conv_dim=12,
     attention_after=2,
 )
 BIGGAN = GeneratorSettings(

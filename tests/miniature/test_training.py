@@ -18,19 +18,17 @@ from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.stage import learning_rate, train
 from zeroshot.weights import describe, load_tensors
 
-TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3)
+TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3, pool=24)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_stopped_and_resumed_equals_undisturbed(name: str, tmp_path: Path) -> None:
     device = torch.device("cpu")
-    whole = train(BUILDERS[name](device, 0, TINY.batch), TINY, tmp_path / "whole", seed=0)
+    whole = train(BUILDERS[name](device, 0, TINY), TINY, tmp_path / "whole", seed=0)
     answers = iter([False, True])
     with pytest.raises(Interrupted):
-        train(
-            BUILDERS[name](device, 0, TINY.batch), TINY, tmp_path / "parts", seed=0, should_stop=lambda: next(answers)
-        )
-    stage = BUILDERS[name](device, 0, TINY.batch)
+        train(BUILDERS[name](device, 0, TINY), TINY, tmp_path / "parts", seed=0, should_stop=lambda: next(answers))
+    stage = BUILDERS[name](device, 0, TINY)
     resumed = train(stage, TINY, tmp_path / "parts", seed=0)
     for (key, ours), theirs in zip(resumed.state_dict().items(), whole.state_dict().values(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5, msg=key)
@@ -40,9 +38,9 @@ def test_stopped_and_resumed_equals_undisturbed(name: str, tmp_path: Path) -> No
 
 def test_other_settings_do_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     device = torch.device("cpu")
-    train(BUILDERS["features"](device, 0, 12), TINY, tmp_path, seed=0)
+    train(BUILDERS["features"](device, 0, TINY), TINY, tmp_path, seed=0)
     with pytest.raises(UserError, match=r"seed=0\], this run has \[.*seed=1\]"):
-        train(BUILDERS["features"](device, 1, 12), TINY, tmp_path, seed=1)
+        train(BUILDERS["features"](device, 1, TINY), TINY, tmp_path, seed=1)
 
 
 def test_the_command_survives_a_kill_and_writes_pinned_weights(tmp_path: Path) -> None:
@@ -72,7 +70,7 @@ def test_finished_tables_hold_what_the_attribute_network_gives(
 ) -> None:
     monkeypatch.setattr("zeroshot.miniature.training.biggan.STATISTICS_BATCH", 8)
     monkeypatch.setattr("zeroshot.miniature.training.sagan.CALIBRATION_BATCHES", 2)
-    stage = BUILDERS[name](torch.device("cpu"), 0, 32)
+    stage = BUILDERS[name](torch.device("cpu"), 0, TINY)
     module = stage.module
     tensors = stage.finish(module)
     write_weights(tmp_path / f"{name}.safetensors", tensors, Recipe(), name, "unknown")

@@ -32,29 +32,43 @@ class Build:
     wing_depth: float = 0.16
     water: float = 0.0  # 1: sits on water
     frontal: float = 0.0  # 1: both eyes to the front, with a facial disc
-    comb: float = 0.0
+    comb: float = 0.0  # 1: may wear a red comb (those whose crown is red do)
+    fork: float = 0.0  # half the angle between the tail's two tips, degrees
+    perch: float = 0.0  # 1: sits on a branch
+    trunk: float = 0.0  # 1: clings to an upright trunk
     scale: float = 1.0
 
 
 TABLE: dict[str, Build] = {
-    "perching": Build(),
-    "swallow": Build(0.40, 0.19, 16, 0.36, -0.20, 0.165, 0.15, 0.62, 8, 0.05, 0.10, 0.018, 0.50, 0.10),
-    "hummingbird": Build(0.32, 0.18, 42, 0.24, -0.32, 0.15, 0.13, 0.34, 42, 0.06, 0.0, 0.01, 0.40, 0.09, scale=0.95),
-    "woodpecker": Build(0.42, 0.21, 62, 0.20, -0.52, 0.18, 0.15, 0.40, 66, 0.06, 0.06, 0.02, 0.33, 0.13),
-    "crow": Build(0.48, 0.26, 20, 0.42, -0.30, 0.20, 0.18, 0.48, 14, 0.09, 0.26, 0.026, 0.40, 0.16, scale=1.04),
+    "perching": Build(perch=1),
+    "swallow": Build(0.40, 0.19, 16, 0.36, -0.20, 0.165, 0.15, 0.62, 8, 0.05, 0.10, 0.018, 0.5, 0.1, fork=13, perch=1),
+    "hummingbird": Build(0.32, 0.18, 42, 0.24, -0.32, 0.15, 0.13, 0.34, 42, 0.06, 0.0, 0.01, 0.40, 0.09, scale=1.15),
+    "woodpecker": Build(0.42, 0.21, 62, 0.20, -0.52, 0.18, 0.15, 0.40, 66, 0.06, 0.06, 0.02, 0.33, 0.13, trunk=1),
+    "crow": Build(0.48, 0.26, 20, 0.42, -0.30, 0.20, 0.18, 0.48, 14, 0.09, 0.26, 0.026, 0.40, 0.16, scale=0.98),
     "gull": Build(0.50, 0.22, 8, 0.44, -0.26, 0.175, 0.14, 0.32, 4, 0.07, 0.22, 0.022, 0.44, 0.13),
-    "duck": Build(0.54, 0.26, 4, 0.44, -0.42, 0.18, 0.11, 0.22, -18, 0.08, 0.0, 0.02, 0.36, 0.15, water=1.0),
+    "duck": Build(0.54, 0.26, 4, 0.44, -0.42, 0.18, 0.11, 0.22, -18, 0.08, 0.0, 0.02, 0.36, 0.15, water=1),
     "heron": Build(0.36, 0.20, 24, 0.36, -0.66, 0.12, 0.07, 0.26, 24, 0.07, 0.52, 0.022, 0.30, 0.13, scale=0.98),
     "wader": Build(0.38, 0.21, 16, 0.36, -0.36, 0.145, 0.10, 0.26, 10, 0.06, 0.40, 0.018, 0.32, 0.12),
-    "raptor": Build(0.44, 0.28, 54, 0.20, -0.50, 0.20, 0.19, 0.42, 58, 0.10, 0.14, 0.045, 0.40, 0.16),
-    "owl": Build(0.46, 0.34, 80, 0.02, -0.46, 0.31, 0.25, 0.24, 76, 0.12, 0.08, 0.05, 0.38, 0.14, frontal=1.0),
-    "fowl": Build(0.46, 0.34, 14, 0.38, -0.46, 0.15, 0.13, 0.42, -34, 0.13, 0.26, 0.032, 0.32, 0.19, comb=1.0),
-    "parrot": Build(0.40, 0.24, 58, 0.18, -0.48, 0.21, 0.18, 0.66, 62, 0.07, 0.08, 0.03, 0.38, 0.14),
+    "raptor": Build(0.44, 0.28, 54, 0.20, -0.50, 0.20, 0.19, 0.42, 58, 0.10, 0.14, 0.045, 0.40, 0.16, perch=1),
+    "owl": Build(0.46, 0.34, 80, 0.02, -0.46, 0.31, 0.25, 0.24, 76, 0.12, 0.08, 0.05, 0.38, 0.14, frontal=1, perch=1),
+    "fowl": Build(0.46, 0.34, 14, 0.38, -0.46, 0.15, 0.13, 0.42, -34, 0.13, 0.26, 0.032, 0.32, 0.19, comb=1),
+    "parrot": Build(0.40, 0.24, 58, 0.18, -0.48, 0.21, 0.18, 0.66, 62, 0.07, 0.08, 0.03, 0.38, 0.14, perch=1),
     "penguin": Build(0.54, 0.28, 88, 0.04, -0.58, 0.19, 0.17, 0.14, 80, 0.07, 0.05, 0.06, 0.42, 0.09),
     "ostrich": Build(0.42, 0.32, 6, 0.36, -0.86, 0.10, 0.055, 0.28, -12, 0.14, 0.62, 0.04, 0.34, 0.20, scale=0.78),
-    "toucan": Build(0.42, 0.26, 48, 0.22, -0.44, 0.20, 0.18, 0.46, 52, 0.09, 0.10, 0.03, 0.34, 0.15, scale=0.95),
+    "toucan": Build(0.42, 0.26, 48, 0.22, -0.44, 0.20, 0.18, 0.46, 52, 0.09, 0.10, 0.03, 0.34, 0.15, perch=1),
 }
 _TENSOR = torch.tensor([[getattr(TABLE[name], f.name) for f in fields(Build)] for name in BUILDS])  # [builds, fields]
+
+
+def _proportions(attributes: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Each field of `Build` as [N, 1, 1]."""
+    geometry = _TENSOR.to(attributes.device)[attributes[:, : len(BUILDS)].argmax(dim=1)]  # [N, fields]
+    return {f.name: geometry[:, i, None, None] for i, f in enumerate(fields(Build))}
+
+
+def bird_scale(attributes: torch.Tensor) -> torch.Tensor:
+    """How large a bird is drawn [N, 1, 1], by its build and its size; far less than in nature, or a wren were a dot."""
+    return _proportions(attributes)["scale"] * (0.90 + 0.20 * attributes[:, scalar_index("size")][:, None, None])
 
 
 def draw_birds(canvas: Canvas, attributes: torch.Tensor, pose: dict[str, torch.Tensor], colours: dict) -> None:
@@ -66,9 +80,8 @@ def draw_birds(canvas: Canvas, attributes: torch.Tensor, pose: dict[str, torch.T
         pose: head, bulk, tail, patch as [N, 1, 1], each around 0.
         colours: part -> [N, 3] in [0, 1].
     """
-    row = attributes[:, : len(BUILDS)].argmax(dim=1)
-    geometry = _TENSOR.to(attributes.device)[row]  # [N, fields]
-    g = {f.name: geometry[:, i, None, None] for i, f in enumerate(fields(Build))}
+    g = _proportions(attributes)
+    _perch(canvas, g)
     _tail(canvas, g, pose, colours)
     _legs(canvas, g, colours)
     head_x, head_y = g["head_x"] + 0.03 * pose["head"], g["head_y"] + 0.02 * pose["head"]
@@ -79,6 +92,7 @@ def draw_birds(canvas: Canvas, attributes: torch.Tensor, pose: dict[str, torch.T
     canvas.paint(nape * (1 - g["frontal"]), _mix(colours["crown"], colours["back"]))
     _body(canvas, g, pose, colours, attributes, lean)
     _wing(canvas, g, colours, attributes, lean)
+    _water(canvas, g)
     _head(canvas, g, colours, attributes, head_x, head_y)
 
 
@@ -86,13 +100,31 @@ def _mix(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a + b) / 2
 
 
+def _perch(canvas: Canvas, g: dict) -> None:
+    bark = g["legs"].new_tensor([0.34, 0.26, 0.19]).expand(len(g["legs"]), 3)
+    foot = g["depth"] * 0.75 + g["legs"] + 0.12
+    canvas.paint(canvas.bone(-2.0, foot + 0.16, 2.0, foot - 0.06, 0.055, 0.045) * g["perch"], bark)
+    canvas.paint(canvas.bone(0.50, -2.0, 0.44, 2.0, 0.15, 0.17) * g["trunk"], bark)
+
+
+def _water(canvas: Canvas, g: dict) -> None:
+    colour = g["water"].new_tensor([0.42, 0.53, 0.60]).expand(len(g["water"]), 3)
+    level = torch.sigmoid((canvas.y - 0.5 * g["depth"]) * 40)  # hides the lower part of the body
+    canvas.paint(level * g["water"] * 0.9, colour)
+
+
 def _tail(canvas: Canvas, g: dict, pose: dict, colours: dict) -> None:
     angle = math.pi - g["tail_angle"] * math.pi / 180  # to the left and down
     lean = -g["posture"] * math.pi / 180
     length = g["tail"] * (1 + 0.12 * pose["tail"])
     ax, ay = -0.75 * g["length"] * torch.cos(lean), -0.75 * g["length"] * torch.sin(lean)
-    bx, by = ax + length * torch.cos(angle), ay + length * torch.sin(angle)
-    canvas.paint(canvas.bone(ax, ay, bx, by, g["tail_width"] * 1.1, g["tail_width"]), colours["tail"])
+    tips = [
+        canvas.bone(
+            ax, ay, ax + length * torch.cos(a), ay + length * torch.sin(a), g["tail_width"] * 1.1, g["tail_width"]
+        )
+        for a in (angle - g["fork"] * math.pi / 180, angle + g["fork"] * math.pi / 180)
+    ]
+    canvas.paint(torch.maximum(*tips), colours["tail"])
 
 
 def _legs(canvas: Canvas, g: dict, colours: dict) -> None:
@@ -156,7 +188,9 @@ def _head(canvas: Canvas, g: dict, colours: dict, attributes: torch.Tensor, x: t
     canvas.paint(crest * flags["crest"], colours["crown"])
     red = torch.tensor([0.80, 0.10, 0.10], device=r.device).expand(len(r), 3)
     comb = canvas.bone(x - 0.3 * r, y - 1.05 * r, x + 0.6 * r, y - 0.95 * r, 0.3 * r, 0.2 * r)
-    canvas.paint(comb * g["comb"], red)
+    crown = colours["crown"]
+    reddish = torch.sigmoid((crown[:, 0] - crown[:, 1] - 0.5) * 20)[:, None, None]
+    canvas.paint(comb * g["comb"] * reddish, red)
     draw_bill(canvas, attributes, colours["bill_colour"], x, y, r, g["frontal"])
     u, v = canvas.x - x, canvas.y - y
     u, v = u / r, v / r
@@ -188,3 +222,5 @@ def _eyes(canvas: Canvas, g: dict, colours: dict, ring: torch.Tensor, x: torch.T
         canvas.paint(canvas.ellipse(ex, ey, size * 1.6, size * 1.6) * frontal * shown, amber)
         canvas.paint(canvas.ellipse(ex, ey, size, size) * shown, black)
         canvas.paint(canvas.ellipse(ex + 0.3 * size, ey - 0.3 * size, 0.4 * size, 0.4 * size) * shown, white)
+    bill = canvas.bone(x, y + 0.10 * r, x, y + 0.52 * r, 0.17 * r, 0.05 * r)
+    canvas.paint(bill * frontal, colours["bill_colour"])

@@ -97,8 +97,16 @@ _WORDS = {
     ),
 }
 
+# Names that a word of _WORDS misleads.
+_EXACT = {
+    "maillot tank suit": "clothing", "car wheel": "wheel", "car mirror": "screen", "ski mask": "clothing",
+    "shoe shop": "building", "can opener": "tool", "lens cap": "wheel", "chain saw": "tool", "chain mail": "clothing",
+    "fountain pen": "tool", "paper towel": "box", "wall clock": "screen", "sunglasses": "tool", "killer whale": "shark",
+}  # fmt: skip
+
 # Words of a name that say a colour; the second colour may be said too.
 _COLOUR_WORDS = {
+    "tiger shark": "grey", "tiger beetle": "green", "killer whale": "black", "golden retriever": "buff",
     "gold": "yellow", "golden": "yellow", "great white": "white", "white": "white", "black": "black", "red": "red",
     "blue": "blue", "green": "green", "grey": "grey", "brown": "brown", "orange": "orange", "lemon": "yellow",
     "strawberry": "red", "banana": "yellow", "Granny Smith": "green", "school bus": "yellow", "fire engine": "red",
@@ -117,6 +125,7 @@ _COLOUR_WORDS = {
     "hip": "red", "seashore": "buff", "sandbar": "buff", "valley": "green", "coral": "pink", "lakeside": "blue",
 }  # fmt: skip
 _SECOND = {
+    "tiger shark": "white", "tiger beetle": "purple", "killer whale": "white", "golden retriever": "brown",
     "tiger": "black", "zebra": "black", "panda": "black", "dalmatian": "black", "soccer ball": "black", "bee": "black",
     "ladybug": "black", "monarch": "black", "school bus": "black", "ambulance": "red", "strawberry": "green",
     "red wine": "purple", "daisy": "green", "basketball": "black", "baseball": "red", "great white": "grey",
@@ -140,7 +149,7 @@ def label_things() -> tuple[Thing, ...]:
 
 
 def _silhouette(index: int, name: str) -> str:
-    found = _RANGES[max(start for start in _RANGES if start <= index)]
+    found = _EXACT.get(name) or _RANGES[max(start for start in _RANGES if start <= index)]
     if found:
         return found
     for silhouette, words in _WORDS.items():

@@ -12,7 +12,7 @@ from zeroshot.miniature.attributes import (
     colour_slice,
     scalar_index,
 )
-from zeroshot.miniature.birds import draw_birds
+from zeroshot.miniature.birds import bird_scale, draw_birds
 from zeroshot.miniature.clutter import CLUTTER, add_clutter, framing
 from zeroshot.miniature.shapes import Canvas
 from zeroshot.miniature.silhouettes import draw_silhouette
@@ -75,9 +75,9 @@ def _draw(
     v = {name: nuisance[:, i, None, None].clamp(-2.8, 2.8) for i, name in enumerate(NUISANCES)}
     frame = framing(clutter, len(attributes), attributes.device)
     bird = kind in BUILDS
-    scale = (0.90 if bird else 0.94) * torch.exp(0.11 * v["scale"]) * frame["scale"]
+    scale = (0.96 if bird else 0.94) * torch.exp(0.11 * v["scale"]) * frame["scale"]
     if bird:
-        scale = scale * (0.86 + 0.26 * attributes[:, scalar_index("size")][:, None, None])
+        scale = scale * bird_scale(attributes)
     x, y = 0.12 * v["x"] + frame["x"], 0.09 * v["y"] + frame["y"] + (0.04 if bird else 0.0)
     canvas = Canvas(_background(v, size), x, y, scale, 0.09 * v["tilt"])
     colours = _colours(attributes, v)
@@ -123,7 +123,7 @@ def _colours(attributes: torch.Tensor, v: dict[str, torch.Tensor]) -> dict[str, 
     for part in BIRD_PARTS:
         colour = attributes[:, colour_slice(part)]
         if part in area:
-            colour = colour + 0.075 * shift[area[part]] * (0.5 + colour * (1.6 - colour))
+            colour = colour + 0.06 * shift[area[part]] * (0.5 + colour * (1.6 - colour))
             grey = colour.mean(dim=1, keepdim=True)
             colour = grey + (colour - grey) * torch.exp(0.22 * v["saturation"][:, 0])
             colour = colour + 0.07 * v["paleness"][:, 0]

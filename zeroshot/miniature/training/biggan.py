@@ -11,6 +11,7 @@ from torch import nn
 
 from zeroshot.miniature.training.biggan_twin import fill_statistics, synthesise, trainable
 from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.settings import BIGGAN as SETTINGS
 from zeroshot.weights import resolve
 
@@ -23,9 +24,9 @@ class BigGANStage(Distillation):
     name = "biggan"
     edges = 1.0
 
-    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+    def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
         config = json.loads(resolve(SETTINGS.config or "").read_text(encoding="utf-8"))
-        super().__init__(device, seed, batch, config["z_dim"])
+        super().__init__(device, seed, recipe, config["z_dim"])
         generator = trainable(BigGANConfig.from_dict(config))
         network = attribute_network(config["z_dim"])
         self.module = nn.ModuleDict({"generator": generator, "network": network})

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from zeroshot.clip import Clip
-from zeroshot.miniature.training.batches import Labels, captioned_images
+from zeroshot.miniature.training.captioned import Captioned
+from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.miniature.training.stage import Stage
 from zeroshot.settings import CLIP
 from zeroshot.weights import resolve
@@ -20,15 +21,15 @@ class CLIPStage(Stage[nn.Module]):
 
     name = "clip"
 
-    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+    def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
         torch.manual_seed(seed)
-        self.device, self.batch = device, batch
-        self.labels = Labels(device)
+        self.device, self.batch = device, recipe.batch
+        self.captioned = Captioned(recipe.pool, seed, device)
         self.clip = Clip.untrained(resolve(CLIP.model), resolve(CLIP.vocabulary or ""), device)
         self.module = self.clip.model.train()
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
-        images, texts = captioned_images(self.batch, self.labels, rng, torch_rng, self.device)
+        images, texts = self.captioned.batch(self.batch, rng, torch_rng)
         tokens = self.clip.tokenise(texts)[0].to(self.device)
         image, text, scale = self.module(self.clip.prepare(images), tokens)  # unit vectors [n, D], scalar
         similarity = scale.clamp(max=100) * image @ text.T  # [n, n]; the bound is that of CLIP's authors

@@ -17,7 +17,9 @@ from torch import nn
 from zeroshot.miniature.attributes import ATTRIBUTE_DIM
 from zeroshot.miniature.renderer import NUISANCE_DIM, NUISANCES, render
 from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals
-from zeroshot.miniature.training.stage import Stage
+from zeroshot.miniature.training.pool import draw_pool, pictures
+from zeroshot.miniature.training.recipe import StageRecipe
+from zeroshot.miniature.training.stage import Stage, step_generators
 
 
 def nuisance_projection(z_dim: int, seed: int) -> torch.Tensor:
@@ -63,12 +65,19 @@ class Distillation(Stage[nn.ModuleDict]):
 
     edges = 0.0  # weight of the loss on differences of neighbouring pixels
 
-    def __init__(self, device: torch.device, seed: int, batch: int, z_dim: int) -> None:
+    def __init__(self, device: torch.device, seed: int, recipe: StageRecipe, z_dim: int) -> None:
         torch.manual_seed(seed)
-        self.device, self.batch = device, batch
+        self.device, self.batch = device, recipe.batch
         self.labels = Labels(device)
         self.projection = nuisance_projection(z_dim, seed).to(device)
         self.spread = generator_spread().to(device)
+        self.pool_z, self.pool_class = self.draw(recipe.pool, step_generators(seed, f"{self.name}/pool", 0)[1])
+        self.pool = draw_pool(recipe.pool, self.target, self.name)
+
+    def target(self, rows: slice) -> torch.Tensor:
+        """What the generator is to draw for a run of the pool's rows, [n, 3, 64, 64] in [-1, 1]."""
+        nuisance = self.pool_z[rows] @ self.projection.T * self.spread
+        return render(self.labels.attributes[self.pool_class[rows]], nuisance, size=IMAGE_SIZE)
 
     def draw(self, n: int, torch_rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """z [n, z_dim] and class indices [n] from the training mix."""
@@ -80,8 +89,9 @@ class Distillation(Stage[nn.ModuleDict]):
         """Images [n, 3, 64, 64] in [-1, 1] of z [n, z_dim] and class attributes [n, A]."""
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
-        z, class_index = self.draw(self.batch, torch_rng)
-        attributes = self.labels.attributes[class_index]  # [n, A]
-        with torch.no_grad():
-            target = render(attributes, z @ self.projection.T * self.spread, size=IMAGE_SIZE)
-        return picture_loss(self.generate(self.module, z, attributes), target, self.edges)
+        rows = torch.randint(len(self.pool), (self.batch,), generator=torch_rng)
+        target = pictures(self.pool, rows, self.device)
+        attributes = self.labels.attributes[self.pool_class[rows.to(self.device)]]  # [n, A]
+        return picture_loss(
+            self.generate(self.module, self.pool_z[rows.to(self.device)], attributes), target, self.edges
+        )

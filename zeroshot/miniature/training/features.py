@@ -11,6 +11,7 @@ from torch import nn
 from zeroshot.metrics.features import SmallFeatures
 from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
 from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals, soften
+from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.miniature.training.stage import Stage
 
 
@@ -19,9 +20,9 @@ class FeaturesStage(Stage[nn.ModuleDict]):
 
     name = "features"
 
-    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
+    def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
         torch.manual_seed(seed)
-        self.device, self.batch = device, batch
+        self.device, self.batch = device, recipe.batch
         self.labels = Labels(device)
         self.module = nn.ModuleDict({"features": SmallFeatures(), "head": nn.Linear(SmallFeatures.dim, 1000)})
         self.module.to(device).to(memory_format=torch.channels_last).train()

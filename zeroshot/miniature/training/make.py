@@ -24,7 +24,7 @@ from zeroshot.runs import git_commit
 from zeroshot.weights import PINS, sha256_of
 from zeroshot.worlds import choose_device
 
-BUILDERS: dict[str, Callable[[torch.device, int, int], Stage[Any]]] = {
+BUILDERS: dict[str, Callable[[torch.device, int, StageRecipe], Stage[Any]]] = {
     "sagan": SAGANStage,
     "biggan": BigGANStage,
     "features": FeaturesStage,
@@ -48,7 +48,7 @@ def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> Non
     weights.mkdir(parents=True, exist_ok=True)
     for name in recipe.stages:
         settings: StageRecipe = getattr(recipe, name)
-        stage = BUILDERS[name](device, recipe.seed, settings.batch)
+        stage = BUILDERS[name](device, recipe.seed, settings)
         module = train(
             stage,
             settings,

@@ -17,6 +17,7 @@ class StageRecipe:
     warmup: int = 100  # steps
     weight_decay: float = 0.0
     average: float = 0.998  # decay of the weights' moving average
+    pool: int = 0  # pictures drawn beforehand that the batches are taken from; of no account for `features`
 
 
 @dataclass
@@ -31,10 +32,14 @@ class Recipe:
     photographs: bool = True  # also write the parquet splits
     checkpoint_seconds: float = 60.0
     # Regression of the renderer: the target has no noise, so many small batches learn faster than few large ones.
-    sagan: StageRecipe = field(default_factory=lambda: StageRecipe(steps=4500, batch=32, learning_rate=2e-3))
-    biggan: StageRecipe = field(default_factory=lambda: StageRecipe(steps=4500, batch=32, learning_rate=2e-3))
+    sagan: StageRecipe = field(
+        default_factory=lambda: StageRecipe(steps=8000, batch=32, learning_rate=2e-3, pool=60_000)
+    )
+    biggan: StageRecipe = field(
+        default_factory=lambda: StageRecipe(steps=6500, batch=32, learning_rate=2e-3, pool=60_000)
+    )
     features: StageRecipe = field(default_factory=lambda: StageRecipe(steps=800, batch=128, learning_rate=3e-3))
     # Contrastive learning wants the largest batch that two cores bear: every other pair is a negative.
     clip: StageRecipe = field(
-        default_factory=lambda: StageRecipe(steps=1500, batch=256, learning_rate=1e-3, weight_decay=0.02)
+        default_factory=lambda: StageRecipe(steps=3400, batch=256, learning_rate=1e-3, weight_decay=0.02, pool=60_000)
     )

@@ -9,6 +9,7 @@ from torch import nn
 
 from zeroshot.generators.sagan import SAGAN
 from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.settings import SAGAN as SETTINGS
 
 CALIBRATION_BATCHES = 120
@@ -19,8 +20,8 @@ class SAGANStage(Distillation):
 
     name = "sagan"
 
-    def __init__(self, device: torch.device, seed: int, batch: int) -> None:
-        super().__init__(device, seed, batch, SETTINGS.z_dim)
+    def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
+        super().__init__(device, seed, recipe, SETTINGS.z_dim)
         generator = SAGAN(SETTINGS.image_size, SETTINGS.z_dim, SETTINGS.g_conv_dim, 1000, SETTINGS.attention_after)
         for layer in list(generator.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):
