@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,30 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
-def world() -> zeroshot.World:
-    """The miniature on the CPU; nothing of it is written to disk."""
-    return zeroshot.load_world("miniature", device="cpu")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every run of the miniature needs, computed once for all tests: embeddings, threshold, features."""
+    folder = tmp_path_factory.mktemp("cache")
+    world = zeroshot.load_world("miniature", device="cpu", cache=folder)
+    assert world.label_embeddings.any() and world.threshold and world.test_features.any()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def world(cache: Path) -> zeroshot.World:
+    """The miniature on the CPU."""
+    return zeroshot.load_world("miniature", device="cpu", cache=cache)
+
+
+@pytest.fixture
+def output(tmp_path: Path, cache: Path) -> Path:
+    """A folder for a command's outputs in which that has been computed."""
+    return with_cache(tmp_path, cache)
+
+
+def with_cache(folder: Path, cache: Path) -> Path:
+    """The folder, with a copy of the cache in it."""
+    shutil.copytree(cache, folder / "cache")
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, command, with_cache
 
 TINY = ("experiment=tiny", "device=cpu")
 
 
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reproduced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """Outputs of `experiments.reproduce all` on the tiny setting."""
-    output = tmp_path_factory.mktemp("outputs")
+    output = with_cache(tmp_path_factory.mktemp("outputs"), cache)
     done = command("experiments.reproduce", "all", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
     return output
@@ -50,13 +50,13 @@ def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")} == before
 
 
-def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, tmp_path: Path) -> None:
-    done = command("experiments.run", "-m", "generator=sagan,biggan", "k=1", "seed=42", *TINY, f"output={tmp_path}")
+def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, output: Path) -> None:
+    done = command("experiments.run", "-m", "generator=sagan,biggan", "k=1", "seed=42", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
     for generator in ("sagan", "biggan"):
         place = Path("runs") / generator / "k=0001" / "seed=42" / "scores.parquet"
         pd.testing.assert_frame_equal(
-            pd.read_parquet(variant_folder(tmp_path) / place), pd.read_parquet(variant_folder(reproduced) / place)
+            pd.read_parquet(variant_folder(output) / place), pd.read_parquet(variant_folder(reproduced) / place)
         )
 
 

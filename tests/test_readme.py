@@ -27,12 +27,12 @@ def lines(beginning: str) -> list[str]:
 
 
 @pytest.mark.parametrize("line", lines("python -m"))
-def test_commands_run(line: str, tmp_path: Path) -> None:
+def test_commands_run(line: str, output: Path) -> None:
     arguments = line.removeprefix("python -m ").split()
     kept = [a for a in arguments if not a.startswith(("b_max=", "captions="))]
-    done = command(*kept, *TINY, f"output={tmp_path}")
+    done = command(*kept, *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
-    assert list(tmp_path.glob("miniature/*/runs/*/*/*/metrics.json"))
+    assert list(output.glob("miniature/*/runs/*/*/*/metrics.json"))
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

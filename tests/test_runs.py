@@ -124,10 +124,10 @@ MANY = [pytest.param(delay, marks=pytest.mark.slow) for delay in RNG.uniform(0, 
 
 
 @pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, *MANY])
-def test_killed_and_resumed_gives_the_same_files(finished: Path, tmp_path: Path, delay: float) -> None:
-    arguments = ["experiments.run", "generator=sagan", "captions=70", "b_max=40", "device=cpu", f"output={tmp_path}"]
+def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, delay: float) -> None:
+    arguments = ["experiments.run", "generator=sagan", "captions=70", "b_max=40", "device=cpu", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
-    folder = run_path(tmp_path, tiny())
+    folder = run_path(output, tiny())
     while not (folder / "config.yaml").exists() and process.poll() is None:
         time.sleep(0.02)
     time.sleep(delay)
@@ -139,10 +139,10 @@ def test_killed_and_resumed_gives_the_same_files(finished: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_finish_the_block_and_exit_with_their_code(tmp_path: Path, number: int, code: int) -> None:
-    arguments = ["experiments.run", "captions=200", "device=cpu", f"output={tmp_path}"]
+def test_signals_finish_the_block_and_exit_with_their_code(output: Path, number: int, code: int) -> None:
+    arguments = ["experiments.run", "captions=200", "device=cpu", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    blocks = run_path(tmp_path, dataclasses.replace(default_run("miniature", "sagan"), captions=200)) / "blocks"
+    blocks = run_path(output, dataclasses.replace(default_run("miniature", "sagan"), captions=200)) / "blocks"
     while not (blocks.exists() and list(blocks.glob("*.parquet"))) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(number)
