@@ -153,7 +153,7 @@ BIGGAN = GeneratorSettings(
     architecture="biggan",
     weights=MINIATURE + "weights/biggan.safetensors",
     image_size=64,
-    z_dim=64,
+    z_dim=128,
     config=MINIATURE + "biggan_config.json",
 )
 CLIP = ClipSettings(

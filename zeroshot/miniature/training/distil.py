@@ -30,15 +30,14 @@ def nuisance_projection(z_dim: int, seed: int) -> torch.Tensor:
     return torch.linalg.qr(square).Q[:NUISANCE_DIM].float()
 
 
-# Share of the world's variety that a generator imitates. Moving and turning shapes is what convolutions learn last:
-# with all of it, 2,000 steps gave birds of the right colours without edges. Colours and light keep their whole variety.
+# What moves and bends shapes. It is what convolutions learn last: with all of the world's variety, 2,000 steps gave birds
+# of the right colours without edges. So each generator imitates a share of it; colours and light keep their whole variety.
 GEOMETRY = ("x", "y", "scale", "tilt", "head", "bulk", "tail", "patch", "stretch", "horizon")
-GEOMETRY_SHARE = 0.45
 
 
-def generator_spread() -> torch.Tensor:
+def generator_spread(geometry_share: float) -> torch.Tensor:
     """Factor of each nuisance in a generator's targets, [NUISANCE_DIM]."""
-    return torch.tensor([GEOMETRY_SHARE if name in GEOMETRY else 1.0 for name in NUISANCES])
+    return torch.tensor([geometry_share if name in GEOMETRY else 1.0 for name in NUISANCES])
 
 
 def attribute_network(outputs: int, hidden: int = 192) -> nn.Sequential:
@@ -63,6 +62,7 @@ def picture_loss(images: torch.Tensor, target: torch.Tensor, edges: float) -> to
 class Distillation(Stage[nn.ModuleDict]):
     """What both generators' stages share: the batch and the loss."""
 
+    geometry_share: float
     edges = 0.0  # weight of the loss on differences of neighbouring pixels
 
     def __init__(self, device: torch.device, seed: int, recipe: StageRecipe, z_dim: int) -> None:
@@ -70,7 +70,7 @@ class Distillation(Stage[nn.ModuleDict]):
         self.device, self.batch = device, recipe.batch
         self.labels = Labels(device)
         self.projection = nuisance_projection(z_dim, seed).to(device)
-        self.spread = generator_spread().to(device)
+        self.spread = generator_spread(self.geometry_share).to(device)
         self.pool_z, self.pool_class = self.draw(recipe.pool, step_generators(seed, f"{self.name}/pool", 0)[1])
         self.pool = draw_pool(recipe.pool, self.target, self.name)
 

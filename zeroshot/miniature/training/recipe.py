@@ -33,10 +33,10 @@ class Recipe:
     checkpoint_seconds: float = 60.0
     # Regression of the renderer: the target has no noise, so many small batches learn faster than few large ones.
     sagan: StageRecipe = field(
-        default_factory=lambda: StageRecipe(steps=8000, batch=32, learning_rate=2e-3, pool=60_000)
+        default_factory=lambda: StageRecipe(steps=6500, batch=32, learning_rate=2e-3, pool=60_000)
     )
     biggan: StageRecipe = field(
-        default_factory=lambda: StageRecipe(steps=6500, batch=32, learning_rate=2e-3, pool=60_000)
+        default_factory=lambda: StageRecipe(steps=7000, batch=32, learning_rate=2e-3, pool=60_000)
     )
     features: StageRecipe = field(default_factory=lambda: StageRecipe(steps=800, batch=128, learning_rate=3e-3))
     # Contrastive learning wants the largest batch that two cores bear: every other pair is a negative.

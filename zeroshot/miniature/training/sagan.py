@@ -19,6 +19,7 @@ class SAGANStage(Distillation):
     """Spectral norm on convolutions and the linear layer; class gains and biases from the attribute network."""
 
     name = "sagan"
+    geometry_share = 0.3
 
     def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
         super().__init__(device, seed, recipe, SETTINGS.z_dim)
