@@ -9,8 +9,14 @@ import torch
 from pytorch_pretrained_biggan import BigGAN, BigGANConfig
 from torch import nn
 
-from zeroshot.miniature.training.biggan_twin import fill_statistics, synthesise, trainable
-from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.miniature.training.biggan_twin import (
+    BatchStatistics,
+    fill_statistics,
+    store_statistics,
+    synthesise,
+    trainable,
+)
+from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.settings import BIGGAN as SETTINGS
 from zeroshot.weights import resolve
@@ -36,10 +42,29 @@ class BigGANStage(Distillation):
     def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         return synthesise(cast(BigGAN, module["generator"]), z, module["network"](attributes))
 
+    def freeze(self, frozen: bool) -> None:
+        for norm in self.module.modules():
+            if isinstance(norm, BatchStatistics):
+                norm.frozen = frozen
+
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        self.freeze(False)
+
+        def draw(batch: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:
+            z, class_index = self.draw(STATISTICS_BATCH, torch.Generator().manual_seed(batch))
+            return z, self.module["network"](self.labels.attributes[class_index])
+
+        store_statistics(cast(BigGAN, self.module["generator"]), draw)
+
     @torch.no_grad()
     def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
         """Write the network's outputs into the class embedding and fill in the statistics of all truncations."""
         generator, network = cast(BigGAN, module["generator"]), module["network"]
+        z, class_index = self.draw(self.batch, torch.Generator().manual_seed(0))
+        module.train()
+        for _ in range(POWER_ITERATIONS):
+            self.generate(module, z, self.labels.attributes[class_index])
         generator.embeddings.weight.copy_(network(self.labels.attributes).T)
 
         def draw(batch: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:

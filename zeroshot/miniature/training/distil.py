@@ -30,8 +30,8 @@ def nuisance_projection(z_dim: int, seed: int) -> torch.Tensor:
     return torch.linalg.qr(square).Q[:NUISANCE_DIM].float()
 
 
-# What moves and bends shapes. It is what convolutions learn last: with all of the world's variety, 2,000 steps gave birds
-# of the right colours without edges. So each generator imitates a share of it; colours and light keep their whole variety.
+# What moves and bends shapes. It is what convolutions learn last: with all of the world's variety, 2,000 steps gave
+# birds of the right colours without edges. So a generator imitates a share of it, but all variety of colours and light.
 GEOMETRY = ("x", "y", "scale", "tilt", "head", "bulk", "tail", "patch", "stretch", "horizon")
 
 
@@ -59,6 +59,13 @@ def picture_loss(images: torch.Tensor, target: torch.Tensor, edges: float) -> to
     return loss
 
 
+# Share of the steps after which batch norms keep their statistics. Those of 32 images are noise in every colour:
+# measured at 3,600 steps, an L1 of 0.062 with the batch's statistics and of 0.054 with those of many batches.
+FREEZE_AT = 0.55
+# An average of weights needs spectral norm vectors of its own: with averaged ones the same L1 was 0.106.
+POWER_ITERATIONS = 30
+
+
 class Distillation(Stage[nn.ModuleDict]):
     """What both generators' stages share: the batch and the loss."""
 
@@ -68,6 +75,7 @@ class Distillation(Stage[nn.ModuleDict]):
     def __init__(self, device: torch.device, seed: int, recipe: StageRecipe, z_dim: int) -> None:
         torch.manual_seed(seed)
         self.device, self.batch = device, recipe.batch
+        self.freeze_at = round(FREEZE_AT * recipe.steps)
         self.labels = Labels(device)
         self.projection = nuisance_projection(z_dim, seed).to(device)
         self.spread = generator_spread(self.geometry_share).to(device)
@@ -85,10 +93,21 @@ class Distillation(Stage[nn.ModuleDict]):
         return z, self.labels.sample(n, torch_rng).to(self.device)
 
     @abc.abstractmethod
+    def calibrate(self) -> None:
+        """Store the statistics of the module's batch norms over many batches."""
+
+    @abc.abstractmethod
+    def freeze(self, frozen: bool) -> None:
+        """Let the module's batch norms use the stored statistics, or the batch's."""
+
+    @abc.abstractmethod
     def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         """Images [n, 3, 64, 64] in [-1, 1] of z [n, z_dim] and class attributes [n, A]."""
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:
+        if step == self.freeze_at:
+            self.calibrate()
+        self.freeze(step >= self.freeze_at)
         rows = torch.randint(len(self.pool), (self.batch,), generator=torch_rng)
         target = pictures(self.pool, rows, self.device)
         attributes = self.labels.attributes[self.pool_class[rows.to(self.device)]]  # [n, A]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from zeroshot.generators.sagan import SAGAN
-from zeroshot.miniature.training.distil import Distillation, attribute_network
+from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.settings import SAGAN as SETTINGS
 
@@ -41,16 +41,30 @@ class SAGANStage(Distillation):
     def generate(self, module: nn.ModuleDict, z: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         return cast(SAGAN, module["generator"]).synthesise(z, self.affine(module, attributes))
 
+    def freeze(self, frozen: bool) -> None:
+        generator = cast(SAGAN, self.module["generator"])
+        for norm in (*generator.norms(), generator.bn4):
+            norm.train(not frozen)
+
     @torch.no_grad()
-    def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
-        """Measure the averaged weights' batch statistics, then write the network's outputs into the class tables."""
-        generator = cast(SAGAN, module["generator"]).train()
-        for layer in generator.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.reset_running_stats()
-                layer.momentum = None  # a plain mean over the batches
+    def calibrate(self) -> None:
+        self.freeze(False)
+        norms = [layer for layer in self.module.modules() if isinstance(layer, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
         for batch in range(CALIBRATION_BATCHES):
             z, class_index = self.draw(self.batch, torch.Generator().manual_seed(batch))
+            self.generate(self.module, z, self.labels.attributes[class_index])
+
+    @torch.no_grad()
+    def finish(self, module: nn.ModuleDict) -> dict[str, torch.Tensor]:
+        """Write the network's outputs into the class tables, after spectral norm has met the averaged weights."""
+        generator = cast(SAGAN, module["generator"]).train()
+        for norm in (*generator.norms(), generator.bn4):
+            norm.eval()  # the statistics that it was trained with
+        z, class_index = self.draw(self.batch, torch.Generator().manual_seed(0))
+        for _ in range(POWER_ITERATIONS):
             self.generate(module, z, self.labels.attributes[class_index])
         tables = self.affine(module, self.labels.attributes)
         for norm, (gain, bias) in zip(generator.norms(), tables, strict=True):
