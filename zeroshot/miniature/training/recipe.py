@@ -33,7 +33,7 @@ class Recipe:
     checkpoint_seconds: float = 60.0
     # Regression of the renderer: the target has no noise, so many small batches learn faster than few large ones.
     sagan: StageRecipe = field(
-        default_factory=lambda: StageRecipe(steps=6500, batch=32, learning_rate=2e-3, pool=60_000)
+        default_factory=lambda: StageRecipe(steps=5000, batch=32, learning_rate=2e-3, pool=60_000)
     )
     biggan: StageRecipe = field(
         default_factory=lambda: StageRecipe(steps=7000, batch=32, learning_rate=2e-3, pool=60_000)
