@@ -34,6 +34,15 @@ class CaptionedImages:
         return self._open_image(i).convert("RGB")
 
 
+_NAMED = 5  # things named in a message; the rest are counted
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names of a list, for a message."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _hash(purpose: bytes, image_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(image_id.encode(), digest_size=8, person=purpose).digest(), "big")
 

@@ -16,10 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from zeroshot.data.base import CaptionedImages
+from zeroshot.data.base import CaptionedImages, some
 from zeroshot.errors import EnvironmentFailure, UserError
-
-_NAMED = 5  # image ids named in a message; the rest are counted
 
 
 def read_parquet(
@@ -39,14 +37,14 @@ def read_parquet(
     """
     path = Path(path)
     table = _load(path, list(dict.fromkeys((image_id, image, captions))))
-    ids = _ids(path, table, image_id)
-    texts = _captions(path, table.data.column(captions).to_pylist(), captions, ids)
-    photographs = _encoded(path, table, image)
+    ids = check_ids(path, table.data.column(image_id).to_pylist(), image_id)
+    texts = check_texts(path, table.data.column(captions).to_pylist(), captions, ids)
+    photographs = encoded_images(path, table, image, path.parent)
 
     def open_image(i: int) -> Image.Image:
         return Image.open(BytesIO(photographs[i]))
 
-    _check_images(path, ids, photographs)
+    check_images(path, ids, photographs)
     return CaptionedImages(ids, texts, open_image)
 
 
@@ -81,18 +79,19 @@ def _no_progress_bars() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _ids(path: Path, table: datasets.Dataset, column: str) -> list[str]:
-    ids: list[Any] = table.data.column(column).to_pylist()
+def check_ids(path: Path | str, ids: list[Any], column: str) -> list[str]:
+    """The ids, each a name and all different. Raises UserError."""
     for row, value in enumerate(ids):
         if not isinstance(value, str) or not value:
             raise UserError(f"{path}, row {row}: {column} = {value!r}, but each image needs a name of its own")
     twice = [value for value, count in Counter(ids).items() if count > 1]
     if twice:
-        raise UserError(f"{path}: {_some(twice)} in column {column} more than once, but each image needs its own name")
+        raise UserError(f"{path}: {some(twice)} in column {column} more than once, but each image needs its own name")
     return ids
 
 
-def _captions(path: Path, rows: list[Any], column: str, ids: list[str]) -> list[list[str]]:
+def check_texts(path: Path | str, rows: list[Any], column: str, ids: list[str]) -> list[list[str]]:
+    """The captions of each image as a list. Raises UserError for another type, none, or an empty one."""
     texts = []
     for row, value in enumerate(rows):
         listed = [value] if isinstance(value, str) else value
@@ -109,8 +108,8 @@ def _captions(path: Path, rows: list[Any], column: str, ids: list[str]) -> list[
     return texts
 
 
-def _encoded(path: Path, table: datasets.Dataset, column: str) -> list[bytes]:
-    """The photographs' files, whether inside the table or beside it."""
+def encoded_images(path: Path | str, table: datasets.Dataset, column: str, folder: Path) -> list[bytes]:
+    """The photographs' files, whether inside the table or beside it in `folder`."""
     try:
         rows = table.cast_column(column, datasets.Image(decode=False))[column]
     except (pa.ArrowException, TypeError, ValueError):
@@ -118,25 +117,26 @@ def _encoded(path: Path, table: datasets.Dataset, column: str) -> list[bytes]:
         raise UserError(
             f"{path}: column {column} is {kind}, but images (a struct of bytes and path) are needed"
         ) from None
-    return [_file(path, row) for row in rows]
+    return [_file(folder, row) for row in rows]
 
 
-def _file(path: Path, row: dict[str, Any] | None) -> bytes:
+def _file(folder: Path, row: dict[str, Any] | None) -> bytes:
     """The bytes of one row; none where nothing is there, which counts as a broken photograph."""
     if row is None or row["bytes"] is not None:
         return row["bytes"] if row else b""
     try:
-        return (path.parent / row["path"]).read_bytes() if row["path"] else b""
+        return (folder / row["path"]).read_bytes() if row["path"] else b""
     except OSError:
         return b""
 
 
-def _check_images(path: Path, ids: list[str], photographs: list[bytes]) -> None:
+def check_images(path: Path | str, ids: list[str], photographs: list[bytes]) -> None:
+    """Decode every photograph once. Raises EnvironmentFailure that names the broken ones."""
     with ThreadPoolExecutor() as pool:
         whole = pool.map(_is_whole, photographs)
         broken = [image_id for image_id, good in zip(ids, whole, strict=True) if not good]
     if broken:
-        raise EnvironmentFailure(f"{path}: broken or missing photographs: {_some(broken)}: restore the file")
+        raise EnvironmentFailure(f"{path}: broken or missing photographs: {some(broken)}: restore the file")
 
 
 def _is_whole(photograph: bytes) -> bool:
@@ -147,8 +147,3 @@ def _is_whole(photograph: bytes) -> bool:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
     return True
-
-
-def _some(image_ids: list[str]) -> str:
-    more = f" and {len(image_ids) - _NAMED} more" if len(image_ids) > _NAMED else ""
-    return ", ".join(image_ids[:_NAMED]) + more
