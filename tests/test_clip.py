@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torchvision.transforms import v2
 
 from zeroshot.clip import Clip
-from zeroshot.settings import CLIP
+from zeroshot.parts import CLIP
 from zeroshot.weights import resolve
 
 CONFIG, VOCABULARY = resolve(CLIP.model), resolve(CLIP.vocabulary or "")

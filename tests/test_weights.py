@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.settings import WORLDS
+from zeroshot.parts import WORLDS
 from zeroshot.weights import PINS, describe, load_tensors, pinned_sha256, resolve, sha256_of
 
 

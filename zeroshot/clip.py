@@ -19,6 +19,7 @@ from PIL import Image
 from torch import nn
 from torchvision.transforms.v2 import functional as TF
 
+from zeroshot.clip_checkpoints import model_by_tag, model_from_file
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.generators.base import check_state
 from zeroshot.weights import load_tensors, sha256_of
@@ -45,6 +46,7 @@ class Clip:
     ) -> None:
         self.model: Any = model  # open_clip.CLIP or CustomTextCLIP: what nn.Module does not tell a type checker
         self.tokenizer, self.identity = tokenizer, identity
+        self.normalises = True  # False: generated images go in as they are in [-1, 1], as in the authors' released code
         size = preprocess.size
         self.image_size = int(size if isinstance(size, int) else size[0])
         self._preprocess = preprocess
@@ -68,14 +70,15 @@ class Clip:
         Args:
             model: an open_clip model configuration (a path that ends in .json), or the name of an open_clip model.
             weights: for a configuration a safetensors file whose sha256 is pinned beside it; for a name one of
-                open_clip's pretrained tags, or a file.
+                open_clip's pretrained tags, or a file, or a folder with a file that open_clip would find in it.
             vocabulary: gzip file of byte-pair merges for open_clip's SimpleTokenizer; None: the model's own.
             device: where the model runs.
             dtype: number type of the model's weights; embeddings are float32 whatever it is.
 
         Raises:
             EnvironmentFailure: a file is missing, damaged or does not fit the model; the message names it.
-            UserError: open_clip knows no such model, or no such tag of it.
+            UserError: open_clip knows no such model, or no such tag of it; the tag's activation is not the model's; a
+                folder holds no weights; a file holds code.
         """
         if str(model).endswith(".json"):
             clip = cls.untrained(model, vocabulary=vocabulary)
@@ -119,13 +122,12 @@ class Clip:
         if name not in open_clip.list_models():
             raise UserError(f"CLIP model {name!r} is unknown: give a .json file or a name of open_clip.list_models()")
         tags = open_clip.list_pretrained_tags_by_model(name)
-        if weights not in tags and not Path(weights).is_file():
+        if weights in tags:
+            module: Any = model_by_tag(name, weights)
+        elif weights and Path(weights).expanduser().exists():
+            module = model_from_file(name, Path(weights).expanduser())
+        else:
             raise UserError(f"CLIP weights {weights!r} for {name}: give a file, or one of {', '.join(tags) or 'none'}")
-        try:
-            module = open_clip.create_model(name, pretrained=weights, require_pretrained=True)
-        except Exception as error:  # the network, the disk, torch's and safetensors' own errors
-            reason = " ".join(str(error).split())[:300]
-            raise EnvironmentFailure(f"weights {weights} of {name} cannot be loaded: {reason}") from error
         tokenizer = (
             _simple_tokenizer(module.context_length, vocabulary) if vocabulary else open_clip.get_tokenizer(name)
         )
@@ -216,13 +218,21 @@ class Clip:
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Images [N, 3, S, S] in [-1, 1] -> [0, 1] -> CLIP's mean and standard deviation; S is the tower's already."""
+        if not self.normalises:
+            return images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         images = (images.float() * 0.5 + 0.5 - self._mean) / self._std
         return images.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Unit vectors float32 [N, D] of images [N, 3, H, W] in [-1, 1] on the model's device."""
-        return F.normalize(self.model.encode_image(self.prepare(images)).float(), dim=-1)
+        return self.encode_prepared(self.prepare(images))
+
+    @torch.inference_mode()
+    def encode_prepared(self, images: torch.Tensor) -> torch.Tensor:
+        """Unit vectors float32 [N, D] of images [N, 3, S, S] that the image tower takes as they are."""
+        images = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        return F.normalize(self.model.encode_image(images).float(), dim=-1)
 
     @torch.inference_mode()
     def encode_pil(self, pictures: Sequence[Image.Image], batch_size: int = 256) -> torch.Tensor:

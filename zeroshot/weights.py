@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,10 +18,46 @@ PINS = "SHA256SUMS"  # beside the weights; the format of sha256sum
 
 
 def resolve(path: str) -> Path:
-    """A file's place: `package:` stands for the folder of the zeroshot package, anything else is an ordinary path."""
-    if path.startswith("package:"):
+    """A file's place: `package:` stands for the folder of the zeroshot package, `cache:` for that of downloads."""
+    if is_packaged(path):
         return Path(str(files("zeroshot"))) / path.removeprefix("package:")
+    if path.startswith("cache:"):
+        return downloads_folder() / path.removeprefix("cache:")
     return Path(path).expanduser()
+
+
+def is_packaged(path: str) -> bool:
+    """Whether a path lies inside the package."""
+    return path.startswith("package:")
+
+
+def downloads_folder() -> Path:
+    """Where downloaded weights and data lie: the environment's ZEROSHOT_CACHE, or ~/.cache/clip-zeroshot-gan."""
+    return Path(os.environ.get("ZEROSHOT_CACHE") or "~/.cache/clip-zeroshot-gan").expanduser()
+
+
+def check_pin(path: Path) -> None:
+    """Compare a file with its line in SHA256SUMS beside it, where there is one. Raises EnvironmentFailure."""
+    expected = read_pins(path.parent / PINS).get(path.name)
+    if expected and sha256_of(path) != expected:
+        _refuse(path, expected)
+
+
+def _refuse(path: Path, expected: str) -> NoReturn:
+    raise EnvironmentFailure(
+        f"checksum mismatch: {path} has sha256 {sha256_of(path)}, expected {expected}: the file is damaged, restore it"
+    )
+
+
+def read_pins(pins: Path) -> dict[str, str]:
+    """File name -> sha256 of a SHA256SUMS file, empty where there is none. Raises EnvironmentFailure if damaged."""
+    try:
+        lines = pins.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFailure(f"{pins} cannot be read ({error}): mend it, or delete it to trust anew") from None
+    return {name: digest.lower() for digest, _, name in (line.partition("  ") for line in lines) if name}
 
 
 @cache
@@ -39,16 +77,19 @@ def sha256_of(path: Path) -> str:
         ) from None
 
 
+def folder_sha256(path: Path) -> str:
+    """sha256 of a file, or of the names and sha256s of the files that a folder holds."""
+    if not path.is_dir():
+        return sha256_of(path)
+    lines = [f"{sha256_of(file)}  {file.name}\n" for file in sorted(path.iterdir()) if file.is_file()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def pinned_sha256(path: Path) -> str:
     """The sha256 that SHA256SUMS beside the file states for it. Raises EnvironmentFailure where none is stated."""
-    try:
-        lines = (path.parent / PINS).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        digest, _, name = line.partition("  ")
-        if name == path.name:
-            return digest
+    pins = read_pins(path.parent / PINS)
+    if path.name in pins:
+        return pins[path.name]
     raise EnvironmentFailure(f"no sha256 is pinned for {path} in {path.parent / PINS}: refused")
 
 
@@ -62,12 +103,10 @@ def load_tensors(path: Path, sha256: str | None = None) -> dict[str, torch.Tenso
     Raises:
         EnvironmentFailure: file missing, checksum different or format damaged; the message names the file.
     """
-    actual = sha256_of(path)
+    sha256_of(path)  # a missing file first
     expected = sha256 or pinned_sha256(path)
-    if actual != expected:
-        raise EnvironmentFailure(
-            f"checksum mismatch: {path} has sha256 {actual}, expected {expected}: the file is damaged, restore it"
-        )
+    if sha256_of(path) != expected:
+        _refuse(path, expected)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping

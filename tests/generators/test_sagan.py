@@ -133,7 +133,7 @@ def test_full_size_fits_studiogans_keys_and_shapes(new: bool) -> None:
 def test_both_formats_give_the_plain_references_images(new: bool, wrap: Callable) -> None:
     rng = torch.Generator().manual_seed(1)
     z, y = torch.randn(5, 16, generator=rng), torch.tensor([0, 3, 3, 19, 7])
-    images = SAGAN.from_state(wrap(checkpoint(new)), "a checkpoint", **SMALL)(z, y)
+    images = SAGAN.from_state(wrap(checkpoint(new)), "a checkpoint", error=EnvironmentFailure, **SMALL)(z, y)
     assert images.shape == (5, 3, 128, 128) and images.abs().max() <= 1
     torch.testing.assert_close(images, reference(checkpoint(False), z, y), atol=2e-5, rtol=1e-4)
     assert images[1].sub(images[3]).abs().max() > 1e-2
@@ -152,7 +152,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(change: Callable, mes
     state = checkpoint(False)
     change(state)
     with pytest.raises(EnvironmentFailure, match=message):
-        SAGAN.from_state(state, "file.pth", **SMALL)
+        SAGAN.from_state(state, "file.pth", error=EnvironmentFailure, **SMALL)
 
 
 def test_training_form_and_inference_form_agree() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -33,10 +34,16 @@ class Generator(nn.Module, abc.ABC):
         """Images float32 [N, 3, image_size, image_size] in [-1, 1] from z [N, z_dim] and class_index int64 [N]."""
 
 
-def check_state(expected: dict[str, torch.Size], state: dict[str, torch.Tensor], source: str) -> None:
+def check_state(
+    expected: Mapping[str, torch.Size],
+    state: Mapping[str, torch.Tensor],
+    source: str,
+    error: type[Exception] = EnvironmentFailure,
+) -> None:
     """Compare every key and shape of a checkpoint with what a model expects.
 
-    Raises EnvironmentFailure that names the first missing, unexpected and mis-shaped keys and counts the others.
+    Raises `error` (UserError for files that the user brings) that names the first missing, unexpected and mis-shaped
+    keys and counts the others.
     """
     wrong = []
     missing = [key for key in expected if key not in state]
@@ -51,4 +58,4 @@ def check_state(expected: dict[str, torch.Size], state: dict[str, torch.Tensor],
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
             wrong.append(f"{name}: {', '.join(keys[:3])}{more}")
     if wrong:
-        raise EnvironmentFailure(f"{source} does not fit: {'; '.join(wrong)}")
+        raise error(f"{source} does not fit: {'; '.join(wrong)}")

@@ -12,6 +12,7 @@ from pytorch_pretrained_biggan.model import BigGANBatchNorm
 from torch import nn
 from torch.nn.utils import remove_spectral_norm
 
+from zeroshot.errors import EnvironmentFailure
 from zeroshot.generators.base import Generator, check_state
 
 CUT = 2.0  # BigGAN's truncated normal lives in ±2 before it is multiplied by the truncation
@@ -66,8 +67,7 @@ class BigGAN(Generator):
         truncation: t in (0, 1]: z from a normal truncated to ±2, times t, with the statistics of t. None: z ~ N(0, I)
             with the statistics of 1.0 (the paper's Algorithm 1).
         source: what error messages call the checkpoint.
-
-    Raises EnvironmentFailure where keys or shapes do not fit.
+        error: what is raised where keys or shapes do not fit: UserError for files that the user brings.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class BigGAN(Generator):
         state: Mapping[str, torch.Tensor],
         truncation: float | None = None,
         source: str = "the BigGAN checkpoint",
+        error: type[Exception] = EnvironmentFailure,
     ) -> None:
         super().__init__()
         if truncation is not None and not 0 < truncation <= 1:
@@ -84,7 +85,8 @@ class BigGAN(Generator):
         settings = BigGANConfig.from_dict(dict(config))
         self.image_size, self.z_dim, self.num_classes = settings.output_dim, settings.z_dim, settings.num_classes
         self.model = LibraryBigGAN(settings)
-        check_state({key: tensor.shape for key, tensor in self.model.state_dict().items()}, dict(state), source)
+        expected = {key: tensor.shape for key, tensor in self.model.state_dict().items()}
+        check_state(expected, state, source, error)
         self.model.load_state_dict(dict(state))
         prepare(self.model, 1.0 if truncation is None else truncation)
         self.to(memory_format=torch.channels_last).eval()

@@ -130,38 +130,59 @@ class SAGAN(Generator):
         return torch.tanh(self.conv2d5(F.relu(self.bn4(x))))  # [N, 3, S, S]
 
     @classmethod
-    def from_state(cls, state: Mapping, source: str = "the SAGAN checkpoint", **size: int) -> SAGAN:
+    def from_state(
+        cls,
+        state: Mapping,
+        source: str = "the SAGAN checkpoint",
+        error: type[Exception] = EnvironmentFailure,
+        **size: int,
+    ) -> SAGAN:
         """Build a generator and load a StudioGAN checkpoint of either key format, spectral norm folded in.
 
-        Raises EnvironmentFailure that names missing, unexpected and mis-shaped keys.
+        Raises `error` (UserError for a file that the user brings) that names missing, unexpected and mis-shaped keys.
         """
-        tensors = fold_checkpoint(state.get("state_dict", state), source)
+        tensors = fold_checkpoint(state.get("state_dict", state), source, error)
         with torch.device("meta"):
             model = cls(**size)
-        check_state({key: tensor.shape for key, tensor in model.state_dict().items()}, tensors, source)
-        model.load_state_dict(tensors, assign=True)
+        expected = model.state_dict()
+        check_state({key: tensor.shape for key, tensor in expected.items()}, tensors, source, error)
+        model.load_state_dict({key: t.to(expected[key].dtype) for key, t in tensors.items()}, assign=True)
         return model.to(memory_format=torch.channels_last).eval()
 
 
-def fold_checkpoint(state: Mapping[str, torch.Tensor], source: str) -> dict[str, torch.Tensor]:
+def fold_checkpoint(
+    state: Mapping[str, torch.Tensor], source: str, error: type[Exception] = EnvironmentFailure
+) -> dict[str, torch.Tensor]:
     """StudioGAN's keys and tensors -> this class's: prefixes off, spectral norm folded, class tables as [classes, C].
 
     Old checkpoints keep conditional gains as `embed0.weight [classes, C]`, new ones as `gain.weight [C, classes]`: the
     matrix is transposed, so spectral norm's u and v have changed places, and their sigma is the same number.
     """
-    plain = {re.sub(r"^module\.", "", key): tensor for key, tensor in state.items()}
+    plain = {key.removeprefix("module."): tensor for key, tensor in state.items()}
     tensors: dict[str, torch.Tensor] = {}
     for key, tensor in plain.items():
-        if key.endswith((".weight_u", ".weight_v")):
+        if key.endswith((".weight_u", ".weight_v")) and f"{key[:-2]}_orig" in plain:
             continue
         if key.endswith(".weight_orig"):
             key = key.removesuffix("_orig")
-            if f"{key}_u" not in plain or f"{key}_v" not in plain:
-                raise EnvironmentFailure(f"{source} does not fit: {key}_u or {key}_v is missing beside {key}_orig")
-            sigma = plain[f"{key}_u"] @ tensor.flatten(1) @ plain[f"{key}_v"]
-            tensor = tensor / sigma
+            tensor = tensor / spectral_sigma(plain, key, source, error)
         table = re.fullmatch(r"(blocks\.\d+\.0\.bn[12]\.)(gain|bias)\.weight", key)
         if table:
             key, tensor = f"{table[1]}embed{int(table[2] == 'bias')}.weight", tensor.T.contiguous()
+        if key in tensors:
+            raise error(f"{source} does not fit: {key} is there twice, in both of StudioGAN's formats")
         tensors[key] = tensor
     return tensors
+
+
+def spectral_sigma(
+    state: Mapping[str, torch.Tensor], key: str, source: str, error: type[Exception] = EnvironmentFailure
+) -> torch.Tensor:
+    """sigma = u · W v of the matrix W = <key>_orig [rows, columns] and the stored vectors <key>_u and <key>_v."""
+    if f"{key}_u" not in state or f"{key}_v" not in state:
+        raise error(f"{source} does not fit: {key}_u or {key}_v is missing beside {key}_orig")
+    matrix, u, v = state[f"{key}_orig"], state[f"{key}_u"], state[f"{key}_v"]
+    if matrix.ndim < 2 or u.shape != matrix.shape[:1] or v.shape != matrix[0].flatten().shape:
+        shapes = f"{list(matrix.shape)} with {key}_u {list(u.shape)} and {key}_v {list(v.shape)}"
+        raise error(f"{source} does not fit: mis-shaped: {key}_orig {shapes}: one entry for each row and each column")
+    return u @ matrix.flatten(1) @ v

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 
-class SmallFeatures(nn.Module):
+class FeatureExtractor(nn.Module):
+    """Maps images float32 [N, 3, image_size, image_size] in [-1, 1] to float32 [N, dim]."""
+
+    dim: int
+    image_size: int  # pixels a side that pictures are brought to first
+
+
+def resized(pictures: Sequence[np.ndarray] | np.ndarray, side: int) -> np.ndarray:
+    """Pictures uint8 [H, W, 3], squashed to uint8 [n, side, side, 3]: bilinear, anti-aliased, as torchvision does."""
+    if all(picture.shape[:2] == (side, side) for picture in pictures):
+        return np.stack(list(pictures))
+    small = [Image.fromarray(p).resize((side, side), Image.Resampling.BILINEAR) for p in pictures]
+    return np.stack([np.asarray(picture) for picture in small])
+
+
+class SmallFeatures(FeatureExtractor):
     """The miniature's features: a convolutional classifier of the 1,000 labels, cut off after its pooling.
 
     Maps images float32 [N, 3, 64, 64] in [-1, 1] to float32 [N, 32]. Few dimensions, so that the covariance of the

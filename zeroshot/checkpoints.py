@@ -1,0 +1,155 @@
+"""Checkpoints of other people's making: read as plain tensors or not at all, nothing in them is ever run."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_pretrained_biggan import BigGANConfig
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from zeroshot.errors import UserError
+
+BIGGAN_FILES = ("config.json", "pytorch_model.bin")  # as pytorch-pretrained-biggan's from_pretrained names them
+
+
+def read_checkpoint(path: Path, error: type[Exception] = UserError) -> dict[str, torch.Tensor]:
+    """Tensors of a checkpoint: safetensors by its suffix, anything else what torch.save wrote (zip or older format).
+
+    Args:
+        path: the file. It holds a state_dict, or a dictionary with one under "state_dict"; what else such a dictionary
+            holds (optimiser, step, seed: StudioGAN's) is left out.
+        error: what is raised for a file that is missing or damaged.
+
+    Returns:
+        Key -> tensor on the CPU, floating point as float32.
+
+    Raises:
+        UserError: the file names code, or holds something that is not a tensor. Nothing of it was run.
+    """
+    if not path.is_file():
+        raise error(f"checkpoint {path} is missing: give the path of a file")
+    content = _read_safetensors(path, error) if path.suffix == ".safetensors" else _read_pickled(path, error)
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(state, Mapping) or not state:
+        raise UserError(f"checkpoint {path} holds {_kind(state)}, but a dictionary of tensors is expected")
+    return {_key(key, path): plain_tensor(key, value, path) for key, value in state.items()}
+
+
+def _read_safetensors(path: Path, error: type[Exception]) -> Any:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as reason:
+        raise error(f"checkpoint {path} cannot be read ({_line(reason)}): get it again") from None
+
+
+def _read_pickled(path: Path, error: type[Exception]) -> Any:
+    if is_torchscript(path):
+        raise UserError(f"checkpoint {path} is a TorchScript archive, which is a program: give a file of plain tensors")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is an error below
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+    except pickle.UnpicklingError as reason:
+        named = re.search(r"GLOBAL (\S+)", str(reason)) or re.search(r"[Cc]lass (\S+\.\S+)", str(reason))
+        if named:
+            raise UserError(
+                f"checkpoint {path} is refused: it names {named[1]}, which is no tensor; nothing of it was run. "
+                "Give a file of plain tensors"
+            ) from None
+        raise error(f"checkpoint {path} is no file of plain tensors, or damaged: get it again") from None
+    except Exception as reason:  # torch's readers raise whatever the first damaged byte leads to
+        raise error(f"checkpoint {path} cannot be read ({_line(reason)}): it is damaged, get it again") from None
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is an archive of torch.jit.save."""
+    return any(name.rpartition("/")[2] == "constants.pkl" for name, _ in _members(path))
+
+
+def _can_be_mapped(path: Path) -> bool:
+    """Whether torch can map the file instead of reading it, which spares an optimiser's state from being read."""
+    members = _members(path)
+    return bool(members) and all(compression == zipfile.ZIP_STORED for _, compression in members)
+
+
+def _members(path: Path) -> list[tuple[str, int]]:
+    """Names and compressions in a zip file; empty for anything else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [(member.filename, member.compress_type) for member in archive.infolist()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return []
+
+
+def _key(key: object, path: Path) -> str:
+    if not isinstance(key, str):
+        raise UserError(f"checkpoint {path} has the key {key!r:.60}, but keys are names: it is no state_dict")
+    return key
+
+
+def plain_tensor(key: object, value: object, path: Path) -> torch.Tensor:
+    """The tensor in memory of its own: no longer bound to the file, and no larger than what the file holds."""
+    if not isinstance(value, torch.Tensor):
+        raise UserError(f"checkpoint {path} holds {_kind(value)} under {key}, but every value must be a tensor")
+    dense = value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
+    if not dense or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        raise UserError(f"checkpoint {path}: {key} {list(value.shape)} is not stored in full, so it is no plain tensor")
+    value = value.detach().clone(memory_format=torch.contiguous_format)
+    return value.float() if value.is_floating_point() else value
+
+
+def load_biggan_folder(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """BigGANConfig's fields and the state of a folder as pytorch-pretrained-biggan's from_pretrained expects it.
+
+    It holds config.json and pytorch_model.bin. Keys and shapes are compared when a BigGAN is built of them. Raises
+    UserError where a file is missing or damaged or the configuration is none.
+    """
+    missing = [name for name in BIGGAN_FILES if not (folder / name).is_file()]
+    if missing:
+        raise UserError(f"BigGAN folder {folder} has no {' and no '.join(missing)}: it must hold both")
+    return read_biggan_config(folder / BIGGAN_FILES[0]), read_checkpoint(folder / BIGGAN_FILES[1])
+
+
+def read_biggan_config(path: Path) -> dict[str, Any]:
+    """Fields of BigGANConfig from JSON, all of them and with usable values. Raises UserError that names the field."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as reason:
+        raise UserError(f"BigGAN configuration {path} cannot be read ({_line(reason)}): get it again") from None
+    fields = set(BigGANConfig().to_dict())
+    if not isinstance(config, dict) or set(config) != fields:
+        names = ", ".join(sorted(set(config) ^ fields)) if isinstance(config, dict) else _kind(config)
+        raise UserError(f"BigGAN configuration {path} must have exactly BigGANConfig's fields; at fault: {names}")
+    for name, value in config.items():
+        if not _usable(name, value):
+            raise UserError(f"BigGAN configuration {path}: {name} = {value!r:.80} is no value of BigGANConfig's {name}")
+    return config
+
+
+def _usable(name: str, value: object) -> bool:
+    if name == "layers":
+        layers = value if isinstance(value, list) else []
+        return bool(layers) and all(
+            isinstance(row, list) and [type(x) for x in row] == [bool, int, int] for row in layers
+        )
+    if name == "eps":
+        return isinstance(value, float) and value > 0
+    return type(value) is int and (value > 0 or name == "attention_layer_position")
+
+
+def _kind(value: object) -> str:
+    return "nothing" if isinstance(value, Mapping) and not value else f"a value of type {type(value).__name__}"
+
+
+def _line(reason: Exception) -> str:
+    """An error's first sentence on one line; torch's go on with advice to switch its protection off."""
+    return re.split(r"\. |\n", str(reason), maxsplit=1)[0].strip()[:200] or type(reason).__name__
