@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import II, MISSING, DictConfig, OmegaConf
 
+from zeroshot.parts import PROTOCOLS, WORLDS
 from zeroshot.settings import (
-    WORLDS,
     ClipSettings,
     DataSettings,
     FeaturesSettings,
@@ -36,7 +36,7 @@ class Experiment:
     k: int = RunSettings.k
     seed: int = RunSettings.seed
     b_max: int = RunSettings.b_max
-    captions: int = RunSettings.captions
+    captions: int = II("world.captions")
     batch_size: int = RunSettings.batch_size
     precision: str = RunSettings.precision
     # Where and on what: no result depends on these.
@@ -66,7 +66,8 @@ def register() -> None:
         store.store(group="features", name=f"{name}_fields", node=parts.features)
         for generator, settings in parts.generators.items():
             store.store(group=f"parts/{name}", name=f"{generator}_fields", node=settings)
-    store.store(group="protocol", name="paper_fields", node=ProtocolSettings())
+    for name, protocol in PROTOCOLS.items():
+        store.store(group="protocol", name=f"{name}_fields", node=protocol)
     store.store(group="search", name="fresh_fields", node=SearchSettings())
 
 

@@ -3,14 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig
 
+from experiments.audit import switches
 from experiments.config import register, run_settings
 from tests.conftest import ROOT
+from zeroshot.parts import default_run, departures
 from zeroshot.runs import run_path
-from zeroshot.settings import default_run, departures
 
 CONF = ROOT / "conf"
 register()
@@ -32,14 +34,28 @@ def choices() -> list[str]:
 def test_every_config_composes_into_settings(override: str, generator: str) -> None:
     overrides = [override] if override.startswith("generator=") else [override, f"generator={generator}"]
     settings = run_settings(composed(*overrides))
-    assert settings.generator.weights.endswith(".safetensors")
+    assert settings.generator.weights.endswith((".safetensors", ".pth", ".bin"))
 
 
+@pytest.mark.parametrize("protocol", ["paper", "released"])
+@pytest.mark.parametrize("world", ["miniature", "paper"])
 @pytest.mark.parametrize("generator", ["sagan", "biggan"])
-def test_hydras_defaults_are_the_librarys(generator: str) -> None:
-    settings = run_settings(composed(f"generator={generator}"))
-    assert settings == default_run("miniature", generator)
+def test_hydras_defaults_are_the_librarys(generator: str, world: str, protocol: str) -> None:
+    settings = run_settings(composed(f"generator={generator}", f"world={world}", f"protocol={protocol}"))
+    assert settings == default_run(world, generator, protocol)
     assert departures(settings) == {}
+
+
+def test_the_released_protocol_says_the_same_in_yaml_and_in_the_library() -> None:
+    lines = (CONF / "protocol" / "released.yaml").read_text(encoding="utf-8")
+    stated = {key: value for key, value in yaml.safe_load(lines).items() if key != "defaults"}
+    assert stated == switches()
+
+
+def test_another_part_alone_leaves_the_world_as_it_is() -> None:
+    settings = run_settings(composed("world=paper", "clip.model=ViT-L-14", "clip.weights=openai"))
+    assert settings.clip.model == "ViT-L-14" and settings.data.source == "ccub" and settings.captions == 2778
+    assert set(departures(settings)) == {"clip.model", "clip.weights"}
 
 
 def test_every_experiment_file_begins_with_its_command() -> None:

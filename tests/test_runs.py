@@ -19,9 +19,10 @@ import zeroshot
 from tests.conftest import ROOT, command
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.metrics.best_score import mean_best_curve
+from zeroshot.parts import default_run
 from zeroshot.rundir import RunDirectory
 from zeroshot.runs import run, run_path
-from zeroshot.settings import RunSettings, default_run
+from zeroshot.settings import RunSettings
 
 TINY = {"captions": 70, "b_max": 40, "k": 10}  # 2,800 images: two blocks
 

@@ -36,9 +36,13 @@ class Addresses:
 
 
 def addresses(seed: int, image_id: str, b_start: int, b_stop: int, top_k: np.ndarray, z_dim: int) -> Addresses:
-    """Addresses of draws b_start … b_stop - 1 of one image whose top k class indices are `top_k` int64 [k]."""
+    """Addresses of draws b_start … b_stop - 1 of one image.
+
+    `top_k` holds its top k class indices: int64 [k], or [b_stop - b_start, k] where they are others at every b.
+    """
     draws = draw(seed, image_id, b_start, b_stop, z_dim)
-    return Addresses(draws.latent, top_k[choose_rank(draws.label, len(top_k))])
+    rank = choose_rank(draws.label, top_k.shape[-1])
+    return Addresses(draws.latent, top_k[rank] if top_k.ndim == 1 else top_k[np.arange(len(rank)), rank])
 
 
 class Engine:

@@ -58,7 +58,8 @@ def search(
         )
     engine = world.engine(generator)
     text = world.clip.encode_text([prompt]).cpu().numpy()
-    task = Task(prompt, text[0], world.rank(text)[0])
+    zeros = np.zeros(b_max, dtype=np.int64)
+    task = Task(prompt, text, world.rank(text), zeros, zeros)
     scores = run_tasks(engine, [task], k, b_max, seed)
     picture = engine.pictures(winners(engine, [task], scores, k, seed))[0]
     b = int(scores.best_b[0])
@@ -68,5 +69,5 @@ def search(
         label=world.labels[int(scores.class_index[0, b - 1])],
         scores=scores.score[0].astype(np.float32),
         b=b,
-        labels=[world.labels[int(i)] for i in task.ranking[:k]],
+        labels=[world.labels[int(i)] for i in task.ranking[0, :k]],
     )

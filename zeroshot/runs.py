@@ -8,7 +8,6 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,22 @@ from tqdm import tqdm
 from zeroshot import __version__
 from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted
+from zeroshot.loading import check_present
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
+from zeroshot.metrics.features import resized
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
+from zeroshot.parts import departures, variant
+from zeroshot.protocols import Searched, searched
 from zeroshot.rundir import RunDirectory
 from zeroshot.search import Scores, Task, run_tasks, winners
-from zeroshot.settings import RunSettings, check_run, departures, variant
-from zeroshot.worlds import World, chosen_captions
+from zeroshot.settings import GeneratorSettings, RunSettings, check_run
+from zeroshot.worlds import World
 
 logger = logging.getLogger(__name__)
 
 IMAGES_PER_BLOCK = 1600  # what a kill can cost; a few seconds on two cores
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "pytorch-pretrained-biggan", "torchmetrics", "numpy", "pandas")
-
-
-@dataclass(frozen=True)
-class Captions:
-    """The captions searched for."""
-
-    image_ids: list[str]
-    caption_ids: list[int]
-    captions: list[str]
-    truncated: int  # how many were longer than CLIP's context
 
 
 def run_path(output: Path, settings: RunSettings) -> Path:
@@ -68,19 +61,25 @@ def run(
             a score that is not finite.
     """
     check_run(settings, len(world.labels))
+    check_present(settings)
     identity = run_identity(world, settings)
-    chosen = chosen_captions(world.test, settings.captions)
+    images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
     directory = RunDirectory(run_path(output, settings))
     with directory:
         directory.claim(identity)
         if directory.finished:
             return read_metrics(directory.path)
         started = time.monotonic()
-        captions = Captions(*chosen, truncated=count_truncated(world, *chosen))
+        truncated = count_truncated(world, images)
         engine = world.engine(settings.generator, settings.batch_size)
-        tasks = world.tasks(captions.image_ids, captions.captions)
+        tasks = world.tasks(images)
         scores = _search(directory, engine, tasks, settings, should_stop)
-        _finish(directory, world, engine, settings, captions, tasks, scores, started)
+        directory.write_table("scores.parquet", scores_table(images, scores))
+        directory.write_table("selected.parquet", selected_table(world, images, scores))
+        directory.write_json("provenance.json", provenance(world, settings.generator))
+        measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
+        directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
+        directory.drop_blocks()
         return read_metrics(directory.path)
 
 
@@ -94,16 +93,18 @@ def run_identity(world: World, settings: RunSettings) -> dict[str, Any]:
     }
 
 
-def count_truncated(world: World, image_ids: list[str], caption_ids: list[int], captions: list[str]) -> int:
+def count_truncated(world: World, images: list[Searched]) -> int:
     """How many captions CLIP's context cuts; warns with their number and where the first is cut."""
-    cut = [(row, place) for row, place in enumerate(world.clip.tokenise(captions)[1]) if place is not None]
+    captions = [(image, row) for image in images for row in range(len(image.captions))]
+    places = world.clip.tokenise([image.captions[row] for image, row in captions])[1]
+    cut = [(image, row, place) for (image, row), place in zip(captions, places, strict=True) if place is not None]
     if cut:
-        row, place = cut[0]
+        image, row, place = cut[0]
         logger.warning(
             "%d of %d captions are longer than CLIP's context of %d tokens and are cut; the first is caption %d of %s, "
             "before %r",
-            *(len(cut), len(captions), world.clip.context_length, caption_ids[row], image_ids[row]),
-            captions[row][place : place + 30],
+            *(len(cut), len(captions), world.clip.context_length, image.caption_ids[row], image.image_id),
+            image.captions[row][place : place + 30],
         )
     return len(cut)
 
@@ -143,57 +144,43 @@ def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores
     return Scores(table["class_index"].to_numpy().reshape(shape), table["score"].to_numpy().reshape(shape))
 
 
-def _finish(
-    directory: RunDirectory,
-    world: World,
-    engine: Engine,
-    settings: RunSettings,
-    captions: Captions,
-    tasks: list[Task],
-    scores: Scores,
-    started: float,
-) -> None:
-    """Generate the selected images again, measure, and write the run's files; metrics.json makes it finished."""
+def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
+    """Generate the selected images again and measure: what metrics.json holds but for truncated_captions, seconds."""
     selected = winners(engine, tasks, scores, settings.k, settings.seed)
-    distance = frechet_distance(world.test_features, world.extract(engine.pictures(selected)))
-    curve = mean_best_curve(scores.score)
-    images = len(tasks) * settings.b_max
-    directory.write_table("scores.parquet", scores_table(captions, scores))
-    directory.write_table("selected.parquet", selected_table(world, captions, scores))
-    directory.write_json("provenance.json", provenance(world))
-    directory.write_json(
-        "metrics.json",
-        {
-            "best_clip_score": best_clip_score(scores.score),
-            "frechet_distance": distance,
-            "images_to_threshold": images_to_threshold(curve, world.threshold),
-            "threshold": world.threshold,
-            "captions": len(tasks),
-            "b_max": settings.b_max,
-            "k": settings.k,
-            "seed": settings.seed,
-            "generator": settings.generator.name,
-            "world": settings.world.name,
-            "protocol": settings.protocol.name,
-            "clip": world.clip.identity["model"],
-            "precision": settings.precision,
-            "images": images,
-            "images_generated": images + len(selected),
-            "distinct_selected": len(np.unique(selected.latent[:, 0])),
-            "truncated_captions": captions.truncated,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-    )
-    directory.drop_blocks()
+    pictures = list(engine.pictures(selected))
+    if settings.protocol.improvements_only:
+        pictures = [picture for picture, b in zip(pictures, scores.best_b, strict=True) if b > 1]
+    if settings.protocol.saved_side:
+        pictures = list(resized(pictures, settings.protocol.saved_side))
+    images = scores.score.size
+    return {
+        "best_clip_score": best_clip_score(scores.score),
+        "frechet_distance": frechet_distance(world.test_features, world.extract(pictures)),
+        "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
+        "threshold": world.threshold,
+        "captions": len(tasks),
+        "b_max": settings.b_max,
+        "k": settings.k,
+        "seed": settings.seed,
+        "generator": settings.generator.name,
+        "world": settings.world.name,
+        "protocol": settings.protocol.name,
+        "clip": world.clip.identity["model"],
+        "precision": settings.precision,
+        "images": images,
+        "images_generated": images + len(selected),
+        "distinct_selected": len(np.unique(selected.latent[:, 0])),
+    }
 
 
-def scores_table(captions: Captions, scores: Scores) -> pd.DataFrame:
+def scores_table(images: list[Searched], scores: Scores) -> pd.DataFrame:
     """scores.parquet: one row per test image and b; `score` is that of the b-th image, not the running best."""
     count, b_max = scores.score.shape
+    caption_ids = [np.array(image.caption_ids)[image.caption] for image in images]
     return pd.DataFrame(
         {
-            "image_id": np.repeat(np.array(captions.image_ids, dtype=object), b_max),
-            "caption_id": np.repeat(np.array(captions.caption_ids, dtype=np.int64), b_max),
+            "image_id": np.repeat(np.array([image.image_id for image in images], dtype=object), b_max),
+            "caption_id": np.concatenate(caption_ids).astype(np.int64),
             "b": np.tile(np.arange(1, b_max + 1), count),
             "label_index": scores.class_index.ravel(),
             "score": scores.score.ravel(),
@@ -201,24 +188,25 @@ def scores_table(captions: Captions, scores: Scores) -> pd.DataFrame:
     )
 
 
-def selected_table(world: World, captions: Captions, scores: Scores) -> pd.DataFrame:
+def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.DataFrame:
     """selected.parquet: one row per test image, the winner of its search."""
-    rows = np.arange(len(captions.image_ids))
-    label_index = scores.class_index[rows, scores.best_b - 1]
+    rows, won = np.arange(len(images)), scores.best_b - 1
+    label_index = scores.class_index[rows, won]
+    caption = [int(image.caption[b]) for image, b in zip(images, won, strict=True)]
     return pd.DataFrame(
         {
-            "image_id": captions.image_ids,
-            "caption_id": captions.caption_ids,
-            "caption": captions.captions,
+            "image_id": [image.image_id for image in images],
+            "caption_id": [image.caption_ids[row] for image, row in zip(images, caption, strict=True)],
+            "caption": [image.captions[row] for image, row in zip(images, caption, strict=True)],
             "b": scores.best_b,
             "label_index": label_index,
             "label": [world.labels[i] for i in label_index],
-            "score": scores.score[rows, scores.best_b - 1],
+            "score": scores.score[rows, won],
         }
     )
 
 
-def provenance(world: World) -> dict[str, Any]:
+def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:
     """What may differ between two runs with identical results: where, when and with what they were computed."""
     versions = {}
     for package in PACKAGES:
@@ -234,7 +222,7 @@ def provenance(world: World) -> dict[str, Any]:
         "versions": versions,
         "device": f"{world.device.type} ({device})",
         "threads": torch.get_num_threads(),
-        "weights_sha256": world.weights_sha256(world.settings.generator),
+        "weights_sha256": world.weights_sha256(generator),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

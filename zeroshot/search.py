@@ -22,11 +22,19 @@ from zeroshot.errors import EnvironmentFailure
 
 @dataclass(frozen=True)
 class Task:
-    """One caption to search for: its address, its embedding h_txt [D] and all class indices by similarity [classes]."""
+    """One test image to search for. In the paper it has one caption, so `caption` and `ranked_by` are all zero."""
 
-    image_id: str
-    text: np.ndarray
-    ranking: np.ndarray
+    image_id: str  # the address of its draws
+    text: np.ndarray  # h_txt of its captions, unit vectors [n, D]
+    ranking: np.ndarray  # all class indices by similarity to each caption, int64 [n, classes]
+    caption: np.ndarray  # which caption the b-th image is scored with, int64 [b_max]
+    ranked_by: np.ndarray  # and whose ranking its class is drawn from, int64 [b_max]
+    ranked: bool = True  # False: its classes are drawn from all labels, whatever k
+
+    def top(self, k: int, b_start: int, b_stop: int) -> np.ndarray:
+        """The top k class indices at b_start … b_stop - 1, int64 [b_stop - b_start, k]."""
+        kept = k if self.ranked else self.ranking.shape[1]
+        return self.ranking[self.ranked_by[b_start - 1 : b_stop - 1], :kept]
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,10 @@ def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int) 
     Raises EnvironmentFailure where a score is not finite, naming its address.
     """
     z_dim = engine.generator.z_dim
-    where = Addresses.join([addresses(seed, task.image_id, 1, b_max + 1, task.ranking[:k], z_dim) for task in tasks])
-    text = np.repeat(np.stack([task.text for task in tasks]), b_max, axis=0)  # [tasks * b_max, D]
+    where = Addresses.join(
+        [addresses(seed, task.image_id, 1, b_max + 1, task.top(k, 1, b_max + 1), z_dim) for task in tasks]
+    )
+    text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])  # [tasks * b_max, D]
     score = engine.scores(where, text).reshape(len(tasks), b_max)
     class_index = where.class_index.reshape(len(tasks), b_max)
     if not np.isfinite(score).all():
@@ -67,7 +77,7 @@ def winners(engine: Engine, tasks: list[Task], scores: Scores, k: int, seed: int
     z_dim = engine.generator.z_dim
     return Addresses.join(
         [
-            addresses(seed, task.image_id, b, b + 1, task.ranking[:k], z_dim)
+            addresses(seed, task.image_id, b, b + 1, task.top(k, b, b + 1), z_dim)
             for task, b in zip(tasks, scores.best_b.tolist(), strict=True)
         ]
     )

@@ -7,8 +7,6 @@ wrong key or type is refused before anything runs.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,20 +42,35 @@ class ClipSettings:
 
 @dataclass
 class DataSettings:
-    """Captioned photographs of a train split (threshold) and a test split (captions searched for, Fréchet distance)."""
+    """Captioned photographs of a train split (threshold) and a test split (captions searched for, Fréchet distance).
 
-    train: str
-    test: str
-    image_id: str = "image_id"  # names of the columns
+    `cache:` at the beginning of a path stands for the folder of downloads.
+    """
+
+    source: str = "parquet"  # parquet | ccub | reed | hub
+    # parquet: the two files. hub: a data set's name or folder, and the names of its splits. ccub, reed: unused.
+    train: str | None = None
+    test: str | None = None
+    name: str | None = None
+    revision: str | None = None
+    image_id: str | None = "image_id"  # names of the columns; hub: null numbers the rows
     image: str = "image"
-    captions: str = "captions"
+    captions: str = "captions"  # hub: several columns as "caption_0,caption_1"
+    # ccub, reed: CUB-200-2011 as its archive unpacks, C-CUB's folder with data.pkl and split.pkl, which says what is
+    # train and test, and Reed et al.'s text folders.
+    photographs: str | None = None
+    split: str | None = None
+    text: str | None = None
+    # How many images each split must have; null: any number.
+    expected_train: int | None = None
+    expected_test: int | None = None
 
 
 @dataclass
 class FeaturesSettings:
     """The feature extractor of the Fréchet distance."""
 
-    name: str
+    name: str  # small | inception
     weights: str
 
 
@@ -66,14 +79,33 @@ class WorldSettings:
     """Everything one experiment needs, by name."""
 
     name: str
-    label_prompt: str = "An image of {label}"  # Algorithm 1, step 2
+    captions: int = 80  # test images searched for where `captions` is not given
 
 
 @dataclass
 class ProtocolSettings:
-    """paper: the method as written, one caption per test image, fixed by a hash of its image id."""
+    """How the experiment is done. The defaults are the method as the paper writes it; docs/protocols.md explains each
+    switch, conf/protocol/released.yaml sets all of them as the authors' released code does."""
 
     name: str = "paper"
+    caption: str = (
+        "fixed"  # fixed: one per test image, by a hash of its id | random: another of its captions at every b
+    )
+    caption_characters: int | None = None  # stripped, lower-cased, cut to its first characters
+    label_prompt: str = "An image of {label}"  # Algorithm 1, step 2
+    label_underscores: bool = False  # great_white_shark instead of great white shark
+    ranking: str = (
+        "searched"  # labels ranked for the caption searched for | random: for one random caption of the image
+    )
+    unranked_every: int | None = None  # images 0, n, 2n … of the test split get no ranking and draw from all labels
+    clip_normalisation: bool = True  # CLIP's mean and standard deviation; False: pixels in [-1, 1] as they are
+    truncation: float | None = None  # of a BigGAN whose own truncation is null; null: z ~ N(0, I), statistics of 1.0
+    batches_of: int | None = None  # only whole batches of captions are scored
+    threshold: str = (
+        "clip"  # clip: photographs prepared as CLIP says | raw: in [0, 1], flipped at random, half precision
+    )
+    improvements_only: bool = False  # Fréchet distance without the images that were best at b = 1
+    saved_side: int | None = None  # and from pictures saved at this size; null: at the size they were generated
 
 
 @dataclass
@@ -114,13 +146,22 @@ def check_run(settings: RunSettings, classes: int) -> None:
     for key, given, allowed in (
         ("precision", settings.precision, PRECISIONS),
         ("search.images", settings.search.images, IMAGE_SOURCES),
-        ("protocol.name", settings.protocol.name, PROTOCOLS),
+        ("data.source", settings.data.source, DATA_SOURCES),
+        ("protocol.caption", settings.protocol.caption, CAPTION_CHOICES),
+        ("protocol.ranking", settings.protocol.ranking, RANKINGS),
+        ("protocol.threshold", settings.protocol.threshold, THRESHOLDS),
     ):
         if given not in allowed:
             raise UserError(f"{key} = {given!r}, but allowed is {', '.join(allowed)}")
-    truncation = settings.generator.truncation
-    if truncation is not None and not 0 < truncation <= 1:
-        raise UserError(f"generator.truncation = {truncation}, but allowed is null or a number above 0 and up to 1")
+    for key, truncation in (("generator", settings.generator.truncation), ("protocol", settings.protocol.truncation)):
+        if truncation is not None and not 0 < truncation <= 1:
+            raise UserError(f"{key}.truncation = {truncation}, but allowed is null or a number above 0 and up to 1")
+    for key in ("caption_characters", "unranked_every", "batches_of", "saved_side"):
+        number = getattr(settings.protocol, key)
+        if number is not None and number < 1:
+            raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 and more")
+    if "{label}" not in settings.protocol.label_prompt:
+        raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
 
 
 def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
@@ -135,93 +176,7 @@ def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
 
 PRECISIONS = ("fp32",)
 IMAGE_SOURCES = ("fresh",)
-PROTOCOLS = ("paper",)
-
-MINIATURE = "package:miniature/"
-
-SAGAN = GeneratorSettings(
-    name="sagan",
-    architecture="sagan",
-    weights=MINIATURE + "weights/sagan.safetensors",
-    image_size=64,
-    z_dim=32,
-    g_conv_dim=12,
-    attention_after=2,
-)
-BIGGAN = GeneratorSettings(
-    name="biggan",
-    architecture="biggan",
-    weights=MINIATURE + "weights/biggan.safetensors",
-    image_size=64,
-    z_dim=128,
-    config=MINIATURE + "biggan_config.json",
-)
-CLIP = ClipSettings(
-    model=MINIATURE + "clip_config.json",
-    weights=MINIATURE + "weights/clip.safetensors",
-    vocabulary=MINIATURE + "vocabulary.txt.gz",
-)
-DATA = DataSettings(train=MINIATURE + "data/train.parquet", test=MINIATURE + "data/test.parquet")
-FEATURES = FeaturesSettings(name="small", weights=MINIATURE + "weights/features.safetensors")
-
-
-@dataclass(frozen=True)
-class WorldParts:
-    """The parts that a world's name stands for."""
-
-    world: WorldSettings
-    generators: dict[str, GeneratorSettings]
-    clip: ClipSettings
-    data: DataSettings
-    features: FeaturesSettings
-
-
-WORLDS = {"miniature": WorldParts(WorldSettings("miniature"), {"sagan": SAGAN, "biggan": BIGGAN}, CLIP, DATA, FEATURES)}
-
-
-def world_parts(name: str) -> WorldParts:
-    """The parts of a world. Raises UserError for a name that is not one."""
-    if name not in WORLDS:
-        raise UserError(f"world = {name!r} is unknown: give one of {', '.join(WORLDS)}")
-    return WORLDS[name]
-
-
-def default_run(world: str, generator: str) -> RunSettings:
-    """The default settings of a world's run with one of its generators."""
-    parts = world_parts(world)
-    if generator not in parts.generators:
-        raise UserError(f"generator = {generator!r}, but world {world!r} has {', '.join(parts.generators)}")
-    return RunSettings(parts.world, parts.generators[generator], parts.clip, parts.data, parts.features)
-
-
-def departures(settings: RunSettings) -> dict[str, Any]:
-    """Settings that change results and differ from the world's defaults, as {"dotted.key": value}.
-
-    k, seed, generator's name, world and protocol have their places in a run's path and are not among them.
-    """
-    name = (
-        settings.generator.name if settings.generator.name in world_parts(settings.world.name).generators else "sagan"
-    )
-    default = _flat(default_run(settings.world.name, name).identity())
-    placed = {"k", "seed", "generator.name", "world.name", "protocol.name"}
-    ours = _flat(settings.identity())
-    return {key: value for key, value in ours.items() if key not in placed and value != default.get(key)}
-
-
-def variant(settings: RunSettings) -> str:
-    """`<protocol>`, or `<protocol>+<8 hex>` of the departures where there are any: a folder's name."""
-    changed = departures(settings)
-    if not changed:
-        return settings.protocol.name
-    digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
-    return f"{settings.protocol.name}+{digest[:8]}"
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+DATA_SOURCES = ("parquet", "ccub", "reed", "hub")
+CAPTION_CHOICES = ("fixed", "random")
+RANKINGS = ("searched", "random")
+THRESHOLDS = ("clip", "raw")

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from tqdm import tqdm
 
 from zeroshot.cache import Cache
 from zeroshot.clip import Clip
-from zeroshot.data.base import CaptionedImages, caption_of, hash_order
-from zeroshot.data.parquet import read_parquet
+from zeroshot.data.base import CaptionedImages, caption_of
 from zeroshot.engine import Engine
 from zeroshot.errors import UserError
 from zeroshot.generators.base import Generator
-from zeroshot.generators.biggan import BigGAN
-from zeroshot.generators.sagan import SAGAN
-from zeroshot.labels import label_prompt, rank_labels, read_labels
-from zeroshot.metrics.features import SmallFeatures
+from zeroshot.labels import rank_labels, read_labels
+from zeroshot.loading import load_clip, load_features, load_generator, load_split, split_identity
+from zeroshot.metrics.features import FeatureExtractor, resized
+from zeroshot.parts import default_run, world_parts
+from zeroshot.protocols import Searched, cut, in_protocol, label_prompts
 from zeroshot.search import Task
-from zeroshot.settings import GeneratorSettings, RunSettings, default_run, world_parts
-from zeroshot.weights import load_tensors, resolve, sha256_of
+from zeroshot.settings import GeneratorSettings, RunSettings
+from zeroshot.weights import folder_sha256, resolve, sha256_of
 
+_Encode = Callable[[list[Image.Image], list[str]], torch.Tensor]
 _PHOTO_BATCH = 64
 
 
@@ -73,12 +74,15 @@ class World:
     @cached_property
     def clip(self) -> Clip:
         """The world's CLIP, in evaluation mode."""
-        return load_clip(self.settings, self.device)
+        clip = load_clip(self.settings.clip, self.device)
+        clip.normalises = self.settings.protocol.clip_normalisation
+        return clip
 
     def generator(self, settings: GeneratorSettings | str) -> Generator:
         """A generator in evaluation mode, by its settings or its name. Raises UserError for an unknown name."""
         if isinstance(settings, str):
             settings = default_run(self.name, settings).generator
+        settings = in_protocol(settings, self.settings.protocol)
         key = repr(settings)
         if key not in self._generators:
             self._generators[key] = load_generator(settings).to(self.device).eval()
@@ -95,22 +99,17 @@ class World:
     @cached_property
     def train(self) -> CaptionedImages:
         """Photographs and captions of the train split."""
-        return self._read(self.settings.data.train)
+        return load_split(self.settings.data, "train")
 
     @cached_property
     def test(self) -> CaptionedImages:
         """Photographs and captions of the test split."""
-        return self._read(self.settings.data.test)
-
-    def _read(self, path: str) -> CaptionedImages:
-        data = self.settings.data
-        return read_parquet(resolve(path), image_id=data.image_id, image=data.image, captions=data.captions)
+        return load_split(self.settings.data, "test")
 
     @cached_property
     def label_embeddings(self) -> np.ndarray:
         """CLIP embeddings of the labels' prompts, unit vectors float32 [1000, D]."""
-        prompts = [label_prompt(label, self.settings.world.label_prompt) for label in self.labels]
-        return self.encode_texts("labels", prompts)
+        return self.encode_texts("labels", label_prompts(self.labels, self.settings.protocol))
 
     def encode_texts(self, name: str, texts: list[str]) -> np.ndarray:
         """CLIP embeddings of texts, unit vectors float32 [n, D], cached under the texts and CLIP's identity."""
@@ -121,83 +120,103 @@ class World:
         """Class indices by descending similarity to each text: int64 [n, 1000]."""
         return rank_labels(torch.from_numpy(text_embeddings), torch.from_numpy(self.label_embeddings)).numpy()
 
-    def tasks(self, image_ids: list[str], captions: list[str]) -> list[Task]:
-        """What Algorithm 1 needs to know of each caption."""
-        text = self.encode_texts("captions", captions)
+    def tasks(self, images: list[Searched]) -> list[Task]:
+        """What Algorithm 1 needs to know of each test image searched for."""
+        text = self.encode_texts("captions", [caption for image in images for caption in image.captions])
         ranking = self.rank(text)
-        return [Task(*row) for row in zip(image_ids, text, ranking, strict=True)]
+        stops = np.cumsum([len(image.captions) for image in images])
+        parts = zip(images, np.split(text, stops[:-1]), np.split(ranking, stops[:-1]), strict=True)
+        return [Task(i.image_id, t, r, i.caption, i.ranked_by, i.ranked) for i, t, r in parts]
 
     @cached_property
     def threshold(self) -> float:
         """Mean over the train split of a photograph's CLIP score with each of its captions."""
-        counts = [len(captions) for captions in self.train.captions]
-        key = {"clip": self.clip.identity, "train": sha256_of(resolve(self.settings.data.train))}
+        protocol = self.settings.protocol
+        key = {
+            "clip": self.clip.identity,
+            "train": self.data_identity("train"),
+            "photographs": protocol.threshold,
+            "characters": protocol.caption_characters,
+        }
 
         def compute() -> np.ndarray:
-            text = self.clip.encode_text([c for captions in self.train.captions for c in captions]).cpu().double()
-            photographs = self._photographs(self.train, "threshold", self.clip.encode_pil).double()
-            scores = (text * photographs.repeat_interleave(torch.tensor(counts), dim=0)).sum(dim=1)
-            return scores.mean().numpy()
+            counts = torch.tensor([len(captions) for captions in self.train.captions])
+            captions = [cut(c, protocol) for captions in self.train.captions for c in captions]
+            text = self.clip.encode_text(captions).cpu().double()
+            raw = protocol.threshold == "raw"
+            photographs = self._photographs(self.train, "threshold", self._encode_raw if raw else self._encode_prepared)
+            scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
+            return (scores.half().float().mean().half().double() if raw else scores.mean()).numpy()
 
         return float(self.cache.get("threshold", key, compute))
 
+    def _encode_prepared(self, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
+        return self.clip.encode_pil(pictures)
+
+    def _encode_raw(self, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
+        """As the released code: squashed to CLIP's size, half of them mirrored, in [0, 1], without mean and std."""
+        side = self.clip.image_size
+        arrays = resized([np.asarray(picture) for picture in pictures], side)
+        images = torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255  # [n, 3, S, S]
+        mirrored = torch.tensor([caption_of(f"mirrored/{image_id}", 2) == 1 for image_id in image_ids])
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+        return self.clip.encode_prepared(images.to(self.device))
+
     @cached_property
-    def features(self) -> SmallFeatures:
+    def features(self) -> FeatureExtractor:
         """The feature extractor of the Fréchet distance, in evaluation mode."""
-        extractor = SmallFeatures()
-        extractor.load_state_dict(load_tensors(resolve(self.settings.features.weights)))
-        return extractor.to(self.device).to(memory_format=torch.channels_last).eval()
+        return load_features(self.settings.features).to(self.device).to(memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
-    def extract(self, images: np.ndarray) -> np.ndarray:
-        """Features of pictures uint8 [n, S, S, 3]: float64 [n, dim]; photographs and generated images take this way."""
-        parts = []
-        for start in range(0, len(images), _PHOTO_BATCH):
-            batch = torch.from_numpy(images[start : start + _PHOTO_BATCH]).to(self.device).permute(0, 3, 1, 2)
-            parts.append(self.features(batch.float() / 127.5 - 1).double().cpu())
-        return torch.cat(parts).numpy()
+    def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
+        """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""
+        parts = [np.empty((0, self.features.dim))]
+        for start in range(0, len(pictures), _PHOTO_BATCH):
+            batch = resized(pictures[start : start + _PHOTO_BATCH], self.features.image_size)
+            images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
+            parts.append(self.features(images.float() / 127.5 - 1).double().cpu().numpy())
+        return np.concatenate(parts)
 
     @cached_property
     def test_features(self) -> np.ndarray:
         """Features of all test photographs, float64 [n, dim]."""
-        data, features = self.settings.data, self.settings.features
-        key = {"test": sha256_of(resolve(data.test)), "features": sha256_of(resolve(features.weights))}
+        key = {"test": self.data_identity("test"), "features": sha256_of(resolve(self.settings.features.weights))}
 
-        def prepare(pictures: list[Any]) -> torch.Tensor:
-            side = (self.features.image_size, self.features.image_size)
-            arrays = [np.asarray(p if p.size == side else p.resize(side)) for p in pictures]
-            return torch.from_numpy(self.extract(np.stack(arrays)))
+        def prepare(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
+            return torch.from_numpy(self.extract([np.asarray(picture) for picture in pictures]))
 
         return self.cache.get(
             "test-features", key, lambda: self._photographs(self.test, "photographs", prepare).numpy()
         )
 
-    def _photographs(self, data: CaptionedImages, name: str, encode: Any) -> torch.Tensor:
+    def _photographs(self, data: CaptionedImages, name: str, encode: _Encode) -> torch.Tensor:
         parts = []
         for start in tqdm(range(0, len(data), _PHOTO_BATCH), desc=name, unit="batch", leave=False, disable=None):
-            pictures = [data.image(i) for i in range(start, min(start + _PHOTO_BATCH, len(data)))]
-            parts.append(encode(pictures).cpu())
+            rows = range(start, min(start + _PHOTO_BATCH, len(data)))
+            parts.append(encode([data.image(i) for i in rows], [data.image_ids[i] for i in rows]).cpu())
         return torch.cat(parts)
 
+    def data_identity(self, split: str) -> str:
+        """What a split's captions and photographs depend on: the file's sha256, or that of ids, captions and sizes."""
+        return split_identity(self.settings.data, split, lambda: getattr(self, split))
+
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
-        """sha256 of every file that decides a run's numbers."""
+        """sha256 of everything that decides a run's numbers."""
         settings = self.settings
-        paths = [
-            generator.weights,
-            generator.config,
-            settings.clip.model,
-            settings.clip.weights,
-            settings.clip.vocabulary,
-        ]
-        paths += [settings.features.weights, settings.data.train, settings.data.test]
-        return {path: sha256_of(resolve(path)) for path in paths if path}
+        clip = settings.clip
+        files = [generator.weights, generator.config, clip.vocabulary, settings.features.weights]
+        files += [clip.model, clip.weights] if clip.model.endswith(".json") else []
+        known = {path: folder_sha256(resolve(path)) for path in files if path}
+        if not clip.model.endswith(".json"):
+            known[f"{clip.model} {clip.weights}"] = self.clip.identity["weights"]
+        return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}
 
 
 def load_world(name: str = "miniature", *, device: str = "auto", cache: str | Path | None = None) -> World:
     """Load a world by name.
 
     Args:
-        name: `miniature`.
+        name: `miniature` or `paper`.
         device: auto, cpu, cuda or cuda:<number>.
         cache: a folder in which embeddings are kept; None: nothing is written.
 
@@ -211,44 +230,3 @@ def load_world(name: str = "miniature", *, device: str = "auto", cache: str | Pa
     """
     generators = world_parts(name).generators
     return World(default_run(name, next(iter(generators))), device, None if cache is None else Path(cache))
-
-
-def load_generator(settings: GeneratorSettings) -> Generator:
-    """Build a generator and load its weights. Raises UserError for an unknown architecture."""
-    state = load_tensors(resolve(settings.weights))
-    if settings.architecture == "sagan":
-        return SAGAN.from_state(
-            state,
-            image_size=settings.image_size,
-            z_dim=settings.z_dim,
-            g_conv_dim=settings.g_conv_dim,
-            attention_after=settings.attention_after,
-        )
-    if settings.architecture == "biggan" and settings.config:
-        config = json.loads(resolve(settings.config).read_text(encoding="utf-8"))
-        return BigGAN(config, state, truncation=settings.truncation)
-    raise UserError(
-        f"architecture = {settings.architecture!r}, but allowed are sagan and biggan (which needs a config)"
-    )
-
-
-def load_clip(settings: RunSettings, device: torch.device) -> Clip:
-    """The CLIP that the settings name."""
-    clip = settings.clip
-    vocabulary = resolve(clip.vocabulary) if clip.vocabulary else None
-    return Clip.load(resolve(clip.model), resolve(clip.weights), vocabulary, device)
-
-
-def chosen_captions(data: CaptionedImages, count: int) -> tuple[list[str], list[int], list[str]]:
-    """The test images searched for and their one caption each: image ids, caption ids, captions.
-
-    The images are the first `count` in the order of a hash of their id: a smaller number is a sample of a larger.
-    """
-    if not 1 <= count <= len(data):
-        raise UserError(
-            f"captions = {count}, but this world's test split has {len(data)} images: give 1 to {len(data)}"
-        )
-    rows = hash_order(data.image_ids)[:count]
-    image_ids = [data.image_ids[i] for i in rows]
-    caption_ids = [caption_of(data.image_ids[i], len(data.captions[i])) for i in rows]
-    return image_ids, caption_ids, [data.captions[i][c] for i, c in zip(rows, caption_ids, strict=True)]

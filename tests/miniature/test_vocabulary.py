@@ -15,7 +15,7 @@ from open_clip.tokenizer import SimpleTokenizer, bytes_to_unicode
 from zeroshot.labels import label_prompt, read_labels
 from zeroshot.miniature import vocabulary
 from zeroshot.miniature.captions import corpus
-from zeroshot.settings import CLIP
+from zeroshot.parts import CLIP
 from zeroshot.weights import resolve
 
 SHIPPED = resolve(CLIP.vocabulary or "")

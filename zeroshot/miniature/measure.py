@@ -86,7 +86,7 @@ def diversity(world: World, generator: str, truncation: float | None, classes: i
     """Mean distance between CLIP embeddings of images of the same bird label: how much a generator varies."""
     import dataclasses
 
-    from zeroshot.settings import default_run
+    from zeroshot.parts import default_run
 
     settings = dataclasses.replace(default_run(world.name, generator).generator, truncation=truncation)
     engine = world.engine(settings)

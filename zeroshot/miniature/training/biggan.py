@@ -18,7 +18,7 @@ from zeroshot.miniature.training.biggan_twin import (
 )
 from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
-from zeroshot.settings import BIGGAN as SETTINGS
+from zeroshot.parts import BIGGAN as SETTINGS
 from zeroshot.weights import resolve
 
 STATISTICS_BATCH = 256  # images; four such batches for each of the 51 truncations

@@ -12,7 +12,7 @@ from zeroshot.clip import Clip
 from zeroshot.miniature.training.captioned import Captioned
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.miniature.training.stage import Stage
-from zeroshot.settings import CLIP
+from zeroshot.parts import CLIP
 from zeroshot.weights import resolve
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from zeroshot.generators.sagan import SAGAN
 from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
-from zeroshot.settings import SAGAN as SETTINGS
+from zeroshot.parts import SAGAN as SETTINGS
 
 CALIBRATION_BATCHES = 120
 

@@ -1,0 +1,73 @@
+"""One change at a time from protocol=paper to protocol=released: how much each departure of the released code moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from experiments.cli import StopRequest
+from experiments.grid import grid_settings, run_grid
+from zeroshot.parts import PROTOCOLS
+from zeroshot.report.tables import markdown, replace_file
+from zeroshot.settings import ProtocolSettings, RunSettings
+
+MEASURES = ("best_clip_score", "frechet_distance", "threshold")
+
+
+def switches() -> dict[str, Any]:
+    """The fields in which the released protocol differs from the paper's, with their released values."""
+    paper, released = (dataclasses.asdict(PROTOCOLS[name]) for name in ("paper", "released"))
+    return {key: value for key, value in released.items() if value != paper[key] and key != "name"}
+
+
+def protocols() -> dict[str, ProtocolSettings]:
+    """What is compared: the paper's protocol, it with each switch alone, and the released one."""
+    paper = PROTOCOLS["paper"]
+    single = {f"{key} = {value}": dataclasses.replace(paper, **{key: value}) for key, value in switches().items()}
+    return {"paper": paper} | single | {"released": PROTOCOLS["released"]}
+
+
+def audit(config: DictConfig, stop: StopRequest) -> None:
+    """Run both generators at the configured k under each protocol; print and write tables/audit.csv and .md."""
+    base = [settings for settings in grid_settings(config) if settings.k == config.k]
+    if not base:
+        base = [dataclasses.replace(s, k=config.k) for s in grid_settings(config) if s.k == config.grid.k[0]]
+    rows = []
+    for name, protocol in protocols().items():
+        grid: list[RunSettings] = [dataclasses.replace(settings, protocol=protocol) for settings in base]
+        runs = run_grid(grid, config, stop)[1]
+        rows.append(runs.groupby("generator", sort=False)[list(MEASURES)].mean().assign(protocol=name).reset_index())
+    table = differences(pd.concat(rows, ignore_index=True))
+    folder = Path(config.output) / base[0].world.name / "audit"
+    folder.mkdir(parents=True, exist_ok=True)
+    title = (
+        f"Audit: each departure of the released code alone (world: {base[0].world.name}, k = {config.k}, "
+        f"{base[0].captions} captions, b = {base[0].b_max}, {len(config.grid.seeds)} seeds)"
+    )
+    shown = markdown(shaped(table))
+    replace_file(folder / "audit.csv", table.to_csv(index=False))
+    replace_file(folder / "audit.md", f"**{title}**\n\n{shown}\n")
+    print(f"{title}\n\n{shown}\n\n→ {folder / 'audit'}.csv, .md\n")
+
+
+def differences(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to each measure its difference from the paper's protocol, as <measure>_moved."""
+    paper = table[table.protocol == "paper"].set_index("generator")
+    for measure in MEASURES:
+        table[f"{measure}_moved"] = table[measure] - table.generator.map(paper[measure])
+    return table[["generator", "protocol", *MEASURES, *(f"{m}_moved" for m in MEASURES)]]
+
+
+def shaped(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text, one row per generator and protocol."""
+    text = table[["generator", "protocol"]].copy()
+    for measure, name, digits in zip(
+        MEASURES, ("best CLIP score", "Fréchet distance", "threshold"), (4, 2, 4), strict=True
+    ):
+        text[name] = table[measure].map(f"{{:.{digits}f}}".format)
+        text[f"{name}, moved by"] = table[f"{measure}_moved"].map(f"{{:+.{digits}f}}".format)
+    return text.sort_values("generator", key=lambda c: c != "sagan", kind="stable", ignore_index=True)
