@@ -14,8 +14,8 @@ DEV_READY := .venv/.stamp-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 \
-	test test-all lint format notebooks miniature measure-miniature setup setup-dev lock clean clean-all
+.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 rehearse \
+	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
 	@echo "Usage: make TARGET [WORLD=miniature] [PROTOCOL=paper] [DEVICE=cpu] [EXPERIMENT=quick] [ARGS=\"k=10 seed=42\"]"
@@ -37,11 +37,17 @@ reproduce-table3: $(READY) ## Table 3: Table 1 seed by seed
 reproduce-figure2: $(READY) ## Figure 2: best CLIP score against number of images
 	$(BIN)/python -m experiments.reproduce figure2 $(OVERRIDES)
 
+rehearse: $(READY) ## What the real run will cost here: true sizes, random weights, no download
+	$(BIN)/python -m experiments.rehearse $(if $(WORLD),world=$(WORLD)) $(if $(DEVICE),device=$(DEVICE)) $(ARGS)
+
 notebooks: $(READY) ## Run the notebooks; the executed copies go to outputs/notebooks
 	mkdir -p outputs/notebooks
 	for notebook in notebooks/*.ipynb; do \
 		$(BIN)/jupyter-execute --output="$(CURDIR)/outputs/notebooks/$$(basename "$$notebook")" "$$notebook" || exit 1; \
 	done
+
+prepare: $(READY) ## Download, check and unpack what world=paper needs; says what is missing
+	$(BIN)/python -m experiments.prepare $(if $(WORLD),world=$(WORLD)) $(ARGS)
 
 miniature: $(READY) ## Train the embedded world again, resuming where it stopped
 	$(BIN)/python -m experiments.train_miniature $(ARGS)
