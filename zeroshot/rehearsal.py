@@ -1,0 +1,175 @@
+"""The real world at its true size with random weights: what the experiment will cost on this machine.
+
+Every component has its real shape, so time and memory are those of the real run; the pictures mean nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg
+from PIL import Image
+from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
+from pytorch_pretrained_biggan import BigGANConfig
+
+from zeroshot.clip import Clip
+from zeroshot.data.base import CaptionedImages
+from zeroshot.engine import Addresses, Engine
+from zeroshot.generators.base import Generator
+from zeroshot.generators.biggan import BigGAN
+from zeroshot.generators.sagan import SAGAN
+from zeroshot.metrics.frechet import frechet_distance
+from zeroshot.metrics.inception import InceptionFeatures
+from zeroshot.parts import default_run
+from zeroshot.protocols import in_protocol, searched
+from zeroshot.search import run_tasks, winners
+from zeroshot.settings import GeneratorSettings, RunSettings
+from zeroshot.weights import resolve
+from zeroshot.worlds import World
+
+CAPTION = "this bird has a white breast and crown with red feet and grey wings"
+PHOTOGRAPHS = 4  # synthetic ones in the rehearsal's test split
+GRID_IMAGES = 2778 * 100 * 6 * 3  # per generator: captions x b x k x seeds
+GRID_SELECTED = 2778 * 6 * 3  # per generator: images whose features are extracted
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Images per second of each stage at one batch size, and peak memory in GB (device memory on a GPU)."""
+
+    generator: str
+    batch_size: int
+    generate: float
+    prepare: float
+    embed: float
+    memory: float
+
+    @property
+    def whole(self) -> float:
+        """Images per second through all stages."""
+        return 1 / (1 / self.generate + 1 / self.prepare + 1 / self.embed)
+
+
+def rehearsal_world(device: str = "auto") -> World:
+    """`world=paper` with random weights and synthetic photographs; nothing is read from disk or network."""
+    settings = default_run("paper", "sagan")
+    world = World(settings, device)
+    torch.manual_seed(0)
+    world.clip = _random_clip(settings.clip.model, world.device)
+    world.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
+    world.train = world.test = _noise(PHOTOGRAPHS)
+    return world
+
+
+def _random_clip(name: str, device: torch.device) -> Clip:
+    module = open_clip.create_model(name, pretrained=None)
+    preprocess = PreprocessCfg(**module.visual.preprocess_cfg)
+    module = module.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return Clip(module, open_clip.get_tokenizer(name), preprocess, {"model": f"{name} with random weights"})
+
+
+def _noise(n: int) -> CaptionedImages:
+    pixels = np.random.default_rng(0).integers(0, 256, (n, 300, 300, 3), dtype=np.uint8)
+    return CaptionedImages([f"noise/{i}" for i in range(n)], [[CAPTION] * 10] * n, lambda i: Image.fromarray(pixels[i]))
+
+
+def random_generator(settings: GeneratorSettings) -> Generator:
+    """The architecture at its true size with random weights, in evaluation mode."""
+    if settings.architecture == "sagan":
+        size = {key: getattr(settings, key) for key in ("image_size", "z_dim", "g_conv_dim", "attention_after")}
+        return SAGAN(**size).to(memory_format=torch.channels_last).eval()
+    config = json.loads(resolve(settings.config or "").read_text(encoding="utf-8"))
+    model = LibraryBigGAN(BigGANConfig.from_dict(config))
+    torch.nn.init.ones_(model.generator.bn.weight)  # the library leaves them as memory happened to be
+    torch.nn.init.zeros_(model.generator.bn.bias)
+    return BigGAN(config, model.state_dict(), settings.truncation)
+
+
+def rehearse(world: World, generator: str, *, captions: int = 2, k: int = 10, b_max: int = 4) -> RunSettings:
+    """One whole run at true size, from captions to the Fréchet distance; raises where anything does not fit."""
+    settings = dataclasses.replace(
+        default_run("paper", generator), k=k, b_max=b_max, captions=captions, batch_size=b_max * captions
+    )
+    engine = Engine(generator_of(world, settings), world.clip, settings.batch_size)
+    tasks = world.tasks(searched(world.test, settings.protocol, captions, b_max, settings.seed))
+    scores = run_tasks(engine, tasks, k, b_max, settings.seed)
+    pictures = engine.pictures(winners(engine, tasks, scores, k, settings.seed))
+    frechet_distance(world.test_features, world.extract(pictures))
+    return settings
+
+
+def generator_of(world: World, settings: RunSettings) -> Generator:
+    """The random generator on the world's device, made once."""
+    key = repr(in_protocol(settings.generator, settings.protocol))
+    if key not in world._generators:
+        world._generators[key] = random_generator(settings.generator).to(world.device)
+    return world._generators[key]
+
+
+@torch.inference_mode()
+def cost(world: World, generator: Generator, name: str, batch_size: int, repeats: int) -> Cost:
+    """Measure one generator's stages at one batch size: the median of `repeats` batches after a first."""
+    if world.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    uniforms = np.random.default_rng(0).uniform(size=(batch_size, generator.z_dim))
+    where = Addresses(uniforms, np.arange(batch_size) % generator.num_classes)
+    engine = Engine(generator, world.clip, batch_size)
+    images = next(engine.images(where))[1]
+    prepared = world.clip.prepare(images)
+    seconds = [
+        _median(lambda: next(engine.images(where)), world.device, repeats),
+        _median(lambda: world.clip.prepare(images), world.device, repeats),
+        _median(lambda: world.clip.encode_prepared(prepared), world.device, repeats),
+    ]
+    generate, prepare, embed = (batch_size / s for s in seconds)
+    return Cost(name, batch_size, generate, prepare, embed, peak_memory(world.device))
+
+
+def extraction_rate(world: World, repeats: int, batch_size: int = 16) -> float:
+    """Images per second into the Fréchet distance's features."""
+    pictures = np.random.default_rng(0).integers(0, 256, (batch_size, 128, 128, 3), dtype=np.uint8)
+    return batch_size / _median(lambda: world.extract(pictures), world.device, repeats)
+
+
+def frechet_seconds(dim: int, samples: int = 2778) -> float:
+    """Seconds for one Fréchet distance of features of this dimension."""
+    rng = np.random.default_rng(0)
+    started = time.perf_counter()
+    frechet_distance(rng.normal(size=(samples, dim)), rng.normal(size=(samples, dim)))
+    return time.perf_counter() - started
+
+
+def grid_seconds(costs: list[Cost], extraction: float, frechet: float) -> float:
+    """Predicted seconds of the paper's grid, from one Cost for each generator."""
+    search = sum(GRID_IMAGES / cost.whole for cost in costs)
+    selected = len(costs) * GRID_SELECTED
+    return (
+        search + (selected + 2778) / extraction + selected / min(c.generate for c in costs) + 18 * len(costs) * frechet
+    )
+
+
+def peak_memory(device: torch.device) -> float:
+    """GB at most in use so far: of the device where it is a GPU, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _median(work: Callable[[], object], device: torch.device, repeats: int) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+
+    once()
+    return float(np.median([once() for _ in range(repeats)]))
