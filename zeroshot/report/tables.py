@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from zeroshot.report.published import beside_the_paper, published_table1, published_table2
+
 MEASURES = ("best_clip_score", "frechet_distance")
 
 
@@ -35,13 +37,15 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     """Table 1: mean and sample standard deviation over the seeds, one row per generator and k.
 
     Returns:
-        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds.
+        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds; in
+        world=paper also the published values (paper_…) and the differences from them.
     """
     groups = runs.groupby(["generator", "k"], sort=True)
-    table = groups[list(MEASURES)].mean().join(groups[list(MEASURES)].std(ddof=1), rsuffix="_std")
+    table = groups[list(MEASURES)].mean().join(groups[list(MEASURES)].std(ddof=1).add_suffix("_std"))
     table["seeds"] = groups["seed"].nunique()
     columns = [name for measure in MEASURES for name in (measure, f"{measure}_std")]
-    return table[[*columns, "seeds"]].reset_index()
+    table = table[[*columns, "seeds"]].reset_index()
+    return beside_the_paper(table, published_table1()) if _of_the_paper(runs) else table
 
 
 def table2(runs: pd.DataFrame) -> pd.DataFrame:
@@ -64,20 +68,32 @@ def table2(runs: pd.DataFrame) -> pd.DataFrame:
                 "seeds": len(group),
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return beside_the_paper(table, published_table2()) if _of_the_paper(runs) else table
+
+
+def _of_the_paper(runs: pd.DataFrame) -> bool:
+    return "world" in runs and bool((runs["world"] == "paper").all())
 
 
 def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
     """A table in the paper's shape, its numbers as text: k across, generators (and measures or seeds) down."""
     if name == "table1":
-        long = pd.concat(
-            [
-                table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.4f}".format)),
-                table.assign(
-                    measure="Fréchet distance", text=_plus_minus(table.frechet_distance, table.frechet_distance_std)
-                ),
-            ]
-        )
+        parts = [
+            table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.4f}".format)),
+            table.assign(
+                measure="Fréchet distance", text=_plus_minus(table.frechet_distance, table.frechet_distance_std)
+            ),
+        ]
+        if "paper_best_clip_score" in table:
+            for name, column, digits in (
+                ("best CLIP score", "best_clip_score", 4),
+                ("Fréchet distance", "frechet_distance", 2),
+            ):
+                published, moved = table[f"paper_{column}"], table[f"{column}_difference"]
+                parts.append(table.assign(measure=f"{name}, paper", text=published.map(f"{{:.{digits}f}}".format)))
+                parts.append(table.assign(measure=f"{name}, difference", text=moved.map(f"{{:+.{digits}f}}".format)))
+        long = pd.concat(parts)
         index = ["measure", "generator"]
     elif name == "table2":
         text = _plus_minus(table.images_mean, table.images_std)
@@ -86,6 +102,11 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
         partly = table.reached.astype(str) + " of " + table.seeds.astype(str)
         long["text"] = long.text.where(~some, partly)
         index = ["generator"]
+        if "paper_images_mean" in table:
+            printed = _plus_minus(table.paper_images_mean, table.paper_images_std)
+            printed = printed.where(table.paper_images_mean.notna(), "> 100")
+            long = pd.concat([long.assign(source="ours"), table.assign(source="paper", text=printed)])
+            index = ["generator", "source"]
     else:
         long = pd.concat(
             [
@@ -101,7 +122,11 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
 
 def _in_the_papers_order(column: pd.Series) -> pd.Series:
     """Scores before distances, SAGAN before BigGAN, seeds before AVG and STD."""
-    first = {"best CLIP score": "0", "sagan": "0", "SAGAN": "0", "AVG": "~1", "STD": "~2"}
+    measures = [
+        f"{name}{row}" for name in ("best CLIP score", "Fréchet distance") for row in ("", ", paper", ", difference")
+    ]
+    first = {measure: f"0{place}" for place, measure in enumerate(measures)}
+    first |= {"sagan": "0", "SAGAN": "0", "AVG": "~1", "STD": "~2"}
     return column.map(lambda value: first.get(value, value))
 
 
@@ -109,9 +134,9 @@ def write_tables(name: str, table: pd.DataFrame, title: str, folder: Path, b_max
     """Write <folder>/<name>.csv, .md and .tex; `title` names the world. Returns the table in the paper's shape."""
     folder.mkdir(parents=True, exist_ok=True)
     shaped = paper_shape(name, table, b_max)
-    _replace(folder / f"{name}.csv", table.to_csv(index=False))
-    _replace(folder / f"{name}.md", f"**{title}**\n\n{markdown(shaped)}\n")
-    _replace(folder / f"{name}.tex", latex(shaped, title, name))
+    replace_file(folder / f"{name}.csv", table.to_csv(index=False))
+    replace_file(folder / f"{name}.md", f"**{title}**\n\n{markdown(shaped)}\n")
+    replace_file(folder / f"{name}.tex", latex(shaped, title, name))
     return shaped
 
 
@@ -156,7 +181,8 @@ def _plus_minus(mean: pd.Series, std: pd.Series) -> pd.Series:
     return mean.map("{:.2f}".format) + spread
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a text file by atomic rename."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
