@@ -1,0 +1,64 @@
+"""Images of finished runs, made again from their addresses: runs store scores, not images."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from zeroshot.draws import draw
+from zeroshot.engine import Addresses
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.settings import RunSettings
+from zeroshot.worlds import World
+
+
+def read_settings(run: Path) -> RunSettings:
+    """The settings of a run, from its config.yaml. Raises EnvironmentFailure where they are not this version's."""
+    path = run / "config.yaml"
+    try:
+        return _build(RunSettings, yaml.safe_load(path.read_text(encoding="utf-8"))["settings"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise EnvironmentFailure(
+            f"{path} cannot be read ({type(error).__name__}: {error}): make the run again"
+        ) from None
+
+
+def run_world(run: Path, device: str = "auto", cache: Path | None = None) -> World:
+    """The world that a run was made in; one world serves all runs that differ in generator, k and seed only."""
+    return World(read_settings(run), device, cache)
+
+
+def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarray:
+    """The images of some rows of a run's scores.parquet or selected.parquet.
+
+    Args:
+        world: the run's world.
+        settings: the run's settings (generator, seed and batch_size are used).
+        rows: columns image_id, b and label_index.
+
+    Returns:
+        uint8 [n, S, S, 3], in the order of the rows.
+    """
+    engine = world.engine(settings.generator, settings.batch_size)
+    z_dim = engine.generator.z_dim
+    latent = [
+        draw(settings.seed, str(image_id), b, b + 1, z_dim).latent
+        for image_id, b in zip(rows["image_id"], rows["b"].tolist(), strict=True)
+    ]
+    return engine.pictures(Addresses(np.concatenate(latent), rows["label_index"].to_numpy(dtype=np.int64)))
+
+
+def _build(kind: Any, values: dict[str, Any]) -> Any:
+    """Nested dictionaries -> nested dataclasses; an unknown key is a TypeError."""
+    types = get_type_hints(kind)
+    return kind(
+        **{
+            key: _build(types[key], value) if dataclasses.is_dataclass(types.get(key)) else value
+            for key, value in values.items()
+        }
+    )
