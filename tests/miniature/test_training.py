@@ -13,10 +13,14 @@ import torch
 
 from tests.conftest import ROOT, command
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.miniature.training.distil import picture_loss
+from zeroshot.miniature.training.finishing import Finishing
 from zeroshot.miniature.training.make import BUILDERS, write_weights
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
+from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import learning_rate, train
-from zeroshot.weights import describe, load_tensors
+from zeroshot.parts import FEATURES
+from zeroshot.weights import describe, load_tensors, resolve
 
 TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3, pool=24)
 
@@ -81,9 +85,41 @@ def test_finished_tables_hold_what_the_attribute_network_gives(
     torch.testing.assert_close(table, network[:, : table.shape[1]], atol=1e-6, rtol=1e-5)
 
 
+def test_finishing_goes_on_from_the_distilled_generator_and_is_resumed(tmp_path: Path) -> None:
+    features = resolve(FEATURES.weights)
+
+    def finishing() -> Finishing:
+        stage = SAGANStage(torch.device("cpu"), 0, TINY)
+        train(stage, TINY, tmp_path / "distilled", seed=0)
+        return Finishing(stage, features)
+
+    whole = train(finishing(), TINY, tmp_path / "whole", seed=0)
+    answers = iter([False, True])
+    with pytest.raises(Interrupted):
+        train(finishing(), TINY, tmp_path / "parts", seed=0, should_stop=lambda: next(answers))
+    resumed = train(finishing(), TINY, tmp_path / "parts", seed=0)
+    for (key, ours), theirs in zip(resumed.state_dict().items(), whole.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5, msg=key)
+    distilled = torch.load(tmp_path / "distilled" / "sagan.pt", weights_only=True)["module"]
+    assert any(not torch.equal(distilled[key], tensor) for key, tensor in whole.state_dict().items())
+
+
+def test_the_perceptual_loss_sees_a_lost_edge_that_pixels_hardly_see() -> None:
+    finishing = Finishing(SAGANStage(torch.device("cpu"), 0, TINY), resolve(FEATURES.weights))
+    sharp = finishing.stage.pair(torch.Generator().manual_seed(0))[1]
+    soft = torch.nn.functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
+    assert finishing.perceptual_loss(sharp, sharp) == 0
+    assert finishing.perceptual_loss(soft, sharp) > 2 * picture_loss(soft, sharp, 0)
+
+
+def test_finishing_without_features_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"features.safetensors is missing.*train the stage features first"):
+        Finishing(SAGANStage(torch.device("cpu"), 0, TINY), tmp_path / "features.safetensors")
+
+
 def test_unknown_stages_are_refused() -> None:
     done = command("experiments.train_miniature", "stages=[sagan,vae]")
-    assert done.returncode == 2 and "stages = vae unknown: give some of sagan, biggan, features, clip" in done.stderr
+    assert done.returncode == 2 and "stages = vae unknown: give some of features, sagan, biggan, clip" in done.stderr
 
 
 def test_learning_rate_warms_up_and_ends_at_nothing() -> None:

@@ -108,9 +108,11 @@ class Distillation(Stage[nn.ModuleDict]):
         if step == self.freeze_at:
             self.calibrate()
         self.freeze(step >= self.freeze_at)
+        return picture_loss(*self.pair(torch_rng), self.edges)
+
+    def pair(self, torch_rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch of the module's images and what they were to be, each [n, 3, 64, 64] in [-1, 1]."""
         rows = torch.randint(len(self.pool), (self.batch,), generator=torch_rng)
         target = pictures(self.pool, rows, self.device)
         attributes = self.labels.attributes[self.pool_class[rows.to(self.device)]]  # [n, A]
-        return picture_loss(
-            self.generate(self.module, self.pool_z[rows.to(self.device)], attributes), target, self.edges
-        )
+        return self.generate(self.module, self.pool_z[rows.to(self.device)], attributes), target

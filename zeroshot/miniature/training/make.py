@@ -16,7 +16,9 @@ from zeroshot.errors import UserError
 from zeroshot.miniature import photographs
 from zeroshot.miniature.training.biggan import BigGANStage
 from zeroshot.miniature.training.clip import CLIPStage
+from zeroshot.miniature.training.distil import Distillation
 from zeroshot.miniature.training.features import FeaturesStage
+from zeroshot.miniature.training.finishing import Finishing
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import Stage, train
@@ -48,18 +50,25 @@ def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> Non
     weights.mkdir(parents=True, exist_ok=True)
     for name in recipe.stages:
         settings: StageRecipe = getattr(recipe, name)
-        stage = BUILDERS[name](device, recipe.seed, settings)
-        module = train(
-            stage,
-            settings,
-            Path(recipe.output),
-            seed=recipe.seed,
-            checkpoint_seconds=recipe.checkpoint_seconds,
-            should_stop=should_stop,
-        )
+        stage: Stage[Any] = BUILDERS[name](device, recipe.seed, settings)
+        module = _train(stage, settings, recipe, should_stop)
+        if isinstance(stage, Distillation):
+            stage = Finishing(stage, weights / "features.safetensors")
+            module = _train(stage, recipe.finishing, recipe, should_stop)
         write_weights(weights / f"{name}.safetensors", stage.finish(module), recipe, name, commit)
     if recipe.photographs:
         photographs.build(weights.parent / "data", seed=recipe.seed)
+
+
+def _train(stage: Stage[Any], settings: StageRecipe, recipe: Recipe, should_stop: Callable[[], bool]) -> Any:
+    return train(
+        stage,
+        settings,
+        Path(recipe.output),
+        seed=recipe.seed,
+        checkpoint_seconds=recipe.checkpoint_seconds,
+        should_stop=should_stop,
+    )
 
 
 def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, stage: str, commit: str) -> None:
@@ -75,6 +84,7 @@ def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, 
         "stage": stage,
         "recipe_commit": commit,
         "configuration": json.dumps(dataclasses.asdict(getattr(recipe, stage))),
+        "finishing": json.dumps(dataclasses.asdict(recipe.finishing)) if stage in ("sagan", "biggan") else "",
         "seed": str(recipe.seed),
     }
     partial = path.with_suffix(".partial")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("sagan", "biggan", "features", "clip")
+STAGES = ("features", "sagan", "biggan", "clip")  # in this order: the generators' last steps need the features
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Recipe:
     biggan: StageRecipe = field(
         default_factory=lambda: StageRecipe(steps=7000, batch=32, learning_rate=2e-3, pool=60_000)
     )
+    # The last steps of both generators: finishing.py.
+    finishing: StageRecipe = field(default_factory=lambda: StageRecipe(steps=2500, batch=32, learning_rate=8e-4))
     features: StageRecipe = field(default_factory=lambda: StageRecipe(steps=800, batch=128, learning_rate=3e-3))
     # Contrastive learning wants the largest batch that two cores bear: every other pair is a negative.
     clip: StageRecipe = field(
