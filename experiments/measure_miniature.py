@@ -34,6 +34,7 @@ def measured(world: World) -> dict[str, float]:
     figures["sharpness of renders"] = measure.sharpness(world, None)
     for name in world.generator_names:
         figures[f"sharpness of {name}"] = measure.sharpness(world, name)
+    figures["sharpness of biggan, truncation 0.4"] = measure.sharpness(world, "biggan", 0.4)
     figures["threshold"] = world.threshold
     return figures
 

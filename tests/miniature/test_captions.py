@@ -10,12 +10,14 @@ import pytest
 
 from zeroshot.miniature import captions as module
 from zeroshot.miniature.attributes import BIRD_PARTS, COLOURS, SILHOUETTES, Bird, Object, encode
-from zeroshot.miniature.captions import caption, corpus, describe, random_bird
+from zeroshot.miniature.captions import Annotators, caption, corpus, describe, random_bird
 from zeroshot.miniature.facts import Annotator, article, dominant_colours
 from zeroshot.miniature.plumage import random_object
 from zeroshot.miniature.species import SHARED_WITH_LABELS, SPECIES
 from zeroshot.miniature.words import COLOUR_WORDS, NEIGHBOURS, PART_WORDS
 
+FACTS = (2, 4, 5)
+CAREFUL = Annotators(0, 0, FACTS)
 MEANING = {phrase: colour for colour, phrases in COLOUR_WORDS.items() for phrase in phrases}
 COLOUR_PATTERN = re.compile(r"\b(" + "|".join(sorted(MEANING, key=len, reverse=True)) + r")\b")
 
@@ -64,7 +66,7 @@ def test_captions_are_plain_lower_case_sentences() -> None:
 def test_an_exact_annotator_names_only_the_birds_colours() -> None:
     rng = random.Random(2)
     for bird in birds(1000, seed=3):
-        text = caption(bird, rng, error_rate=0, vagueness=0)
+        text = caption(bird, rng, CAREFUL)
         assert set(named(text)) <= colours_of(bird), text
 
 
@@ -113,12 +115,12 @@ def test_error_and_vagueness_are_dials() -> None:
 
     def wrong(error_rate: float) -> float:
         rng = random.Random(10)
-        said = [(c, bird) for bird in subjects for c in named(caption(bird, rng, error_rate=error_rate, vagueness=0))]
+        said = [(c, bird) for bird in subjects for c in named(caption(bird, rng, Annotators(error_rate, 0, FACTS)))]
         return sum(colour not in colours_of(bird) for colour, bird in said) / len(said)
 
     def colours(vagueness: float) -> float:
         rng = random.Random(11)
-        return sum(len(named(caption(bird, rng, error_rate=0, vagueness=vagueness))) for bird in subjects)
+        return sum(len(named(caption(bird, rng, Annotators(0, vagueness, FACTS)))) for bird in subjects)
 
     assert wrong(0) == 0 < wrong(0.1) < wrong(0.5)
     assert colours(0) > colours(0.3) > colours(0.9)

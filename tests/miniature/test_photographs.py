@@ -17,6 +17,7 @@ from zeroshot.data.base import CaptionedImages
 from zeroshot.data.parquet import read_parquet
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.miniature import photographs
+from zeroshot.miniature.captions import Annotators
 from zeroshot.miniature.photographs import build, individual, splits
 from zeroshot.miniature.species import SPECIES
 
@@ -105,7 +106,7 @@ def test_building_again_gives_the_same_files(folder: Path, tmp_path: Path) -> No
 
 
 def test_annotators_rates_change_the_words_and_not_the_pictures(folder: Path, tmp_path: Path) -> None:
-    build(tmp_path, seed=0, train=0, test=42, error_rate=0.5, vagueness=0.5)
+    build(tmp_path, seed=0, train=0, test=42, annotators=Annotators(0.5, 0.5, (2, 4, 5)))
     careless, careful = read_parquet(tmp_path / "test.parquet"), read_parquet(folder / "test.parquet")
     shared = set(careless.image_ids) & set(careful.image_ids)
     assert shared

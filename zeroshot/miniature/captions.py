@@ -8,16 +8,33 @@ a bird's attributes; like people, the annotators err, are vague and leave things
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 from zeroshot.miniature.attributes import COLOURS, Bird, Thing
 from zeroshot.miniature.facts import Annotator, Fact, article
 from zeroshot.miniature.plumage import random_bird, random_object
 from zeroshot.miniature.words import BUILD_NOUNS, COLOUR_WORDS, SHADES, SILHOUETTE_WORDS, SIZE_WORDS
 
-__all__ = ["ERROR_RATE", "VAGUENESS", "caption", "corpus", "describe", "random_bird"]
+__all__ = ["CUB", "WEB", "Annotators", "caption", "corpus", "describe", "random_bird"]
 
-ERROR_RATE = 0.1  # a colour or a bill is taken for a neighbouring one
-VAGUENESS = 0.2  # a fact is left out, or said as a shade or as next to nothing
+
+@dataclass(frozen=True)
+class Annotators:
+    """How people describe what they see.
+
+    error_rate: chance in [0, 1] that a colour or a bill's shape is taken for a neighbouring one.
+    vagueness: chance in [0, 1], per fact, that it is left out or replaced by a vague statement (each half of it); a
+        colour is also said as a mere shade ("dark wings") at half this chance.
+    facts: weights of one, two and three facts in a sentence.
+    """
+
+    error_rate: float
+    vagueness: float
+    facts: tuple[int, int, int]
+
+
+WEB = Annotators(0.1, 0.2, (2, 4, 5))  # what CLIP learns from
+CUB = Annotators(0.03, 0.06, (1, 4, 10))  # people who were asked for a detailed sentence, one photograph before them
 
 # {this}: "this small bird", {a}: "a small bird", {list}: "a white belly and black wings", {one}: "wings are black".
 _LISTS = (
@@ -92,22 +109,20 @@ _OVERALL_FIRST = (
 _JOINS = (" and ", " and ", " and ", " and also ", " as well as ", " along with ", " plus ", " with ")
 
 
-def caption(bird: Bird, rng: random.Random, *, error_rate: float = ERROR_RATE, vagueness: float = VAGUENESS) -> str:
+def caption(bird: Bird, rng: random.Random, annotators: Annotators = WEB) -> str:
     """One lower-case ASCII sentence of one to three facts about a bird, without its name or a full stop.
 
     Args:
         bird: what the annotator sees.
         rng: where all choices come from.
-        error_rate: chance in [0, 1] that a colour or a bill's shape is taken for a neighbouring one.
-        vagueness: chance in [0, 1], per fact, that it is left out or replaced by a vague statement (each half of it);
-            a colour is also said as a mere shade ("dark wings") at half this chance.
+        annotators: how carefully it is described.
 
     Example:
-        >>> caption(Bird(belly="yellow"), random.Random(5), error_rate=0, vagueness=0)
+        >>> caption(Bird(belly="yellow"), random.Random(5), Annotators(0, 0, (2, 4, 5)))
         'a little bird whose legs are black, with a short pointed black bill plus brown tail feathers, wings and back'
     """
-    annotator = Annotator(bird, rng, error_rate, vagueness)
-    budget = rng.choices((1, 2, 3), weights=(2, 4, 5))[0]
+    annotator = Annotator(bird, rng, annotators.error_rate, annotators.vagueness)
+    budget = rng.choices((1, 2, 3), weights=annotators.facts)[0]
     with_overall = rng.random() < 0.4
     facts = _noticed(annotator, budget - with_overall)
     size = rng.choice(SIZE_WORDS[bird.size]) if rng.random() < 0.45 else ""

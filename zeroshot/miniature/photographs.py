@@ -26,7 +26,7 @@ from PIL import Image
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.miniature.attributes import Bird, encode
-from zeroshot.miniature.captions import ERROR_RATE, VAGUENESS, caption
+from zeroshot.miniature.captions import CUB, Annotators, caption
 from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
 from zeroshot.miniature.species import SPECIES
 from zeroshot.miniature.words import NEIGHBOURS
@@ -34,6 +34,7 @@ from zeroshot.miniature.words import NEIGHBOURS
 IMAGE_SIZE = 64  # pixels a side
 CAPTIONS = 10  # per photograph
 TRAIN, TEST = 1200, 300  # photographs
+CLUTTER_SHARE = 0.5  # of the clutter that CLIP has learnt to bear
 _JPEG_QUALITY = 92
 _BATCH = 50
 _ROW_GROUP = 100
@@ -112,8 +113,7 @@ def build(
     *,
     train: int = TRAIN,
     test: int = TEST,
-    error_rate: float = ERROR_RATE,
-    vagueness: float = VAGUENESS,
+    annotators: Annotators = CUB,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write `train.parquet` and `test.parquet`, both or neither under their final names.
@@ -122,7 +122,7 @@ def build(
         directory: where to; made if missing.
         seed: keys everything random.
         train, test: photographs in each split.
-        error_rate, vagueness: the annotators' (see `caption`).
+        annotators: how the captions describe them.
         progress: called with (photographs rendered, photographs in all).
 
     Raises:
@@ -134,7 +134,7 @@ def build(
         rows = []
         for start in range(0, len(photographs), _BATCH):
             batch = photographs[start : start + _BATCH]
-            rows += _rows(batch, error_rate, vagueness)
+            rows += _rows(batch, annotators)
             done += len(batch)
             if progress:
                 progress(done, total)
@@ -161,15 +161,16 @@ def _digest(text: str) -> int:
 
 
 @torch.inference_mode()
-def _rows(photographs: list[Photograph], error_rate: float, vagueness: float) -> list[dict[str, object]]:
+def _rows(photographs: list[Photograph], annotators: Annotators) -> list[dict[str, object]]:
     normals = torch.stack([_normals(photograph.key) for photograph in photographs])  # [n, NUISANCE_DIM + CLUTTER_DIM]
     nuisance, clutter = normals.split([NUISANCE_DIM, CLUTTER_DIM], dim=1)
-    images = render(encode([photograph.bird for photograph in photographs]), nuisance, clutter, size=IMAGE_SIZE)
+    attributes = encode([photograph.bird for photograph in photographs])
+    images = render(attributes, nuisance, CLUTTER_SHARE * clutter, size=IMAGE_SIZE)
     pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()  # [n, size, size, 3]
     rows: list[dict[str, object]] = []
     for photograph, picture in zip(photographs, pixels, strict=True):
         rng = random.Random(f"{photograph.key} captions")
-        captions = [caption(photograph.bird, rng, error_rate=error_rate, vagueness=vagueness) for _ in range(CAPTIONS)]
+        captions = [caption(photograph.bird, rng, annotators) for _ in range(CAPTIONS)]
         image = {"bytes": _jpeg(Image.fromarray(picture)), "path": f"{photograph.image_id}.jpg"}
         rows.append(
             {"image_id": photograph.image_id, "species": photograph.species, "image": image, "captions": captions}

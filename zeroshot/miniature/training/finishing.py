@@ -26,9 +26,7 @@ class Finishing(Stage[nn.ModuleDict]):
 
     def __init__(self, stage: Distillation, features: Path) -> None:
         if not features.exists():
-            raise UserError(
-                f"{features} is missing, and the generators' last steps need it: train stage features first"
-            )
+            raise UserError(f"{features} is missing, but generators end with it: train the stage features first")
         self.name, self.stage, self.module = f"{stage.name}_finishing", stage, stage.module
         network = SmallFeatures()
         network.load_state_dict({key: tensor.float() for key, tensor in load_tensors(features).items()})

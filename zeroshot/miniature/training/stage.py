@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import nn
@@ -73,7 +73,7 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{stage.name}.pt"
     identity = f"{recipe} seed={seed}"
-    average = copy.deepcopy(stage.module)
+    average = _copy(stage.module)
     optimiser = torch.optim.AdamW(_parameter_groups(stage.module, recipe), betas=(0.9, 0.98), eps=1e-8)
     start = _resume(path, identity, stage.module, average, optimiser)
     saved = time.monotonic()
@@ -102,6 +102,13 @@ def train(
             if stopping:
                 raise Interrupted(str(path))
     return average
+
+
+def _copy(module: M) -> M:
+    for layer in module.modules():
+        if hasattr(layer, "weight_orig"):  # spectral norm leaves the last step's weight there, with its graph
+            layer.weight = cast(torch.Tensor, layer.weight).detach()
+    return copy.deepcopy(module)
 
 
 def _parameter_groups(module: nn.Module, recipe: StageRecipe) -> list[dict]:
