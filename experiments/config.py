@@ -68,7 +68,7 @@ def register() -> None:
             store.store(group=f"parts/{name}", name=f"{generator}_fields", node=settings)
     for name, protocol in PROTOCOLS.items():
         store.store(group="protocol", name=f"{name}_fields", node=protocol)
-    store.store(group="search", name="fresh_fields", node=SearchSettings())
+    store.store(group="search", name="fields", node=SearchSettings)
 
 
 def run_settings(config: DictConfig) -> RunSettings:

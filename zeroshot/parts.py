@@ -15,6 +15,7 @@ from zeroshot.settings import (
     GeneratorSettings,
     ProtocolSettings,
     RunSettings,
+    SearchSettings,
     WorldSettings,
 )
 
@@ -104,7 +105,13 @@ class WorldParts:
 
 
 WORLDS = {
-    "miniature": WorldParts(WorldSettings("miniature"), {"sagan": SAGAN, "biggan": BIGGAN}, CLIP, DATA, FEATURES),
+    "miniature": WorldParts(
+        WorldSettings("miniature", captions=200, images="pool"),
+        {"sagan": SAGAN, "biggan": BIGGAN},
+        CLIP,
+        DATA,
+        FEATURES,
+    ),
     "paper": WorldParts(
         WorldSettings("paper", captions=2778),
         {"sagan": PAPER_SAGAN, "biggan": PAPER_BIGGAN},
@@ -136,6 +143,7 @@ def default_run(world: str, generator: str, protocol: str = "paper") -> RunSetti
         parts.data,
         parts.features,
         PROTOCOLS[protocol],
+        SearchSettings(parts.world.images),
         captions=parts.world.captions,
     )
 

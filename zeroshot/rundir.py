@@ -92,19 +92,7 @@ class RunDirectory:
 
         Raises EnvironmentFailure where the disk refuses, naming the path.
         """
-        final = self.path / name
-        partial = final.with_name(f".{final.name}.partial")
-        try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            writer(partial)
-            os.replace(partial, final)
-        except OSError as error:
-            size = partial.stat().st_size if partial.exists() else 0
-            partial.unlink(missing_ok=True)
-            raise EnvironmentFailure(
-                f"{final} cannot be written after {size:,} bytes ({error.strerror}): make room and start again, "
-                "finished blocks are kept"
-            ) from None
+        write_file(self.path / name, writer)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file."""
@@ -129,6 +117,25 @@ class RunDirectory:
     def drop_blocks(self) -> None:
         """Remove the finished blocks, once everything made of them is written."""
         shutil.rmtree(self.path / "blocks", ignore_errors=True)
+
+
+def write_file(final: Path, writer: Callable[[Path], Any]) -> None:
+    """Let `writer` write a file that appears under its name only when it is whole.
+
+    Raises EnvironmentFailure where the disk refuses, naming the path.
+    """
+    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        writer(partial)
+        os.replace(partial, final)
+    except OSError as error:
+        size = partial.stat().st_size if partial.exists() else 0
+        partial.unlink(missing_ok=True)
+        raise EnvironmentFailure(
+            f"{final} cannot be written after {size:,} bytes ({error.strerror}): make room and start again, "
+            "finished blocks are kept"
+        ) from None
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:

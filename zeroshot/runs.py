@@ -26,6 +26,7 @@ from zeroshot.metrics.features import resized
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
 from zeroshot.parts import departures, variant
+from zeroshot.pooled import pooled_search, pooled_winners
 from zeroshot.protocols import Searched, searched
 from zeroshot.rundir import RunDirectory
 from zeroshot.search import Scores, Task, run_tasks, winners
@@ -62,8 +63,9 @@ def run(
     """
     check_run(settings, len(world.labels))
     check_present(settings)
-    identity = run_identity(world, settings)
     images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
+    pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
+    identity = run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
     directory = RunDirectory(run_path(output, settings))
     with directory:
         directory.claim(identity)
@@ -73,11 +75,17 @@ def run(
         truncated = count_truncated(world, images)
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(images)
-        scores = _search(directory, engine, tasks, settings, should_stop)
+        if pooled:
+            made = pooled.fill(should_stop)
+            scores = pooled.run_tasks(tasks, settings.k, settings.b_max)
+        else:
+            scores = _search(directory, engine, tasks, settings, should_stop)
+            made = scores.score.size
         directory.write_table("scores.parquet", scores_table(images, scores))
         directory.write_table("selected.parquet", selected_table(world, images, scores))
         directory.write_json("provenance.json", provenance(world, settings.generator))
         measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
+        measured["images_generated"] += made
         directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
         directory.drop_blocks()
         return read_metrics(directory.path)
@@ -146,7 +154,10 @@ def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores
 
 def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
     """Generate the selected images again and measure: what metrics.json holds but for truncated_captions, seconds."""
-    selected = winners(engine, tasks, scores, settings.k, settings.seed)
+    if scores.image_index is None:
+        selected = winners(engine, tasks, scores, settings.k, settings.seed)
+    else:
+        selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
     pictures = list(engine.pictures(selected))
     if settings.protocol.improvements_only:
         pictures = [picture for picture, b in zip(pictures, scores.best_b, strict=True) if b > 1]
@@ -168,16 +179,19 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         "clip": world.clip.identity["model"],
         "precision": settings.precision,
         "images": images,
-        "images_generated": images + len(selected),
+        "images_generated": len(selected),
         "distinct_selected": len(np.unique(selected.latent[:, 0])),
     }
 
 
 def scores_table(images: list[Searched], scores: Scores) -> pd.DataFrame:
-    """scores.parquet: one row per test image and b; `score` is that of the b-th image, not the running best."""
+    """scores.parquet: one row per test image and b; `score` is that of the b-th image, not the running best.
+
+    Where images come from a pool, `image_index` says which of its class's it was.
+    """
     count, b_max = scores.score.shape
     caption_ids = [np.array(image.caption_ids)[image.caption] for image in images]
-    return pd.DataFrame(
+    columns = pd.DataFrame(
         {
             "image_id": np.repeat(np.array([image.image_id for image in images], dtype=object), b_max),
             "caption_id": np.concatenate(caption_ids).astype(np.int64),
@@ -186,6 +200,7 @@ def scores_table(images: list[Searched], scores: Scores) -> pd.DataFrame:
             "score": scores.score.ravel(),
         }
     )
+    return columns if scores.image_index is None else columns.assign(image_index=scores.image_index.ravel())
 
 
 def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.DataFrame:
@@ -193,7 +208,7 @@ def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.D
     rows, won = np.arange(len(images)), scores.best_b - 1
     label_index = scores.class_index[rows, won]
     caption = [int(image.caption[b]) for image, b in zip(images, won, strict=True)]
-    return pd.DataFrame(
+    columns = pd.DataFrame(
         {
             "image_id": [image.image_id for image in images],
             "caption_id": [image.caption_ids[row] for image, row in zip(images, caption, strict=True)],
@@ -204,6 +219,7 @@ def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.D
             "score": scores.score[rows, won],
         }
     )
+    return columns if scores.image_index is None else columns.assign(image_index=scores.image_index[rows, won])
 
 
 def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:

@@ -39,10 +39,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a search leaves: for each task and b the class drawn, int64 [tasks, b_max], and its score, float64."""
+    """What a search leaves: for each task and b the class drawn, int64 [tasks, b_max], and its score, float64.
+
+    `image_index`, int64 [tasks, b_max], says which image of its class it was where images come from a shared pool.
+    """
 
     class_index: np.ndarray
     score: np.ndarray
+    image_index: np.ndarray | None = None
 
     @property
     def best_b(self) -> np.ndarray:
@@ -61,15 +65,20 @@ def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int) 
     )
     text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])  # [tasks * b_max, D]
     score = engine.scores(where, text).reshape(len(tasks), b_max)
-    class_index = where.class_index.reshape(len(tasks), b_max)
-    if not np.isfinite(score).all():
-        row, column = np.argwhere(~np.isfinite(score))[0]
+    scores = Scores(where.class_index.reshape(len(tasks), b_max), score)
+    check_finite(engine, tasks, scores, seed)
+    return scores
+
+
+def check_finite(engine: Engine, tasks: list[Task], scores: Scores, seed: int) -> None:
+    """Raise EnvironmentFailure with the address of the first score that is not finite."""
+    if not np.isfinite(scores.score).all():
+        row, column = np.argwhere(~np.isfinite(scores.score))[0]
         raise EnvironmentFailure(
-            f"score {score[row, column]} of {type(engine.generator).__name__} at seed {seed}, caption of "
-            f"{tasks[row].image_id}, b = {column + 1}, class {class_index[row, column]}: "
+            f"score {scores.score[row, column]} of {type(engine.generator).__name__} at seed {seed}, caption of "
+            f"{tasks[row].image_id}, b = {column + 1}, class {scores.class_index[row, column]}: "
             "weights or precision are at fault"
         )
-    return Scores(class_index, score)
 
 
 def winners(engine: Engine, tasks: list[Task], scores: Scores, k: int, seed: int) -> Addresses:

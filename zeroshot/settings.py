@@ -80,6 +80,7 @@ class WorldSettings:
 
     name: str
     captions: int = 80  # test images searched for where `captions` is not given
+    images: str = "fresh"  # where images come from where `search.images` is not given
 
 
 @dataclass
@@ -110,9 +111,16 @@ class ProtocolSettings:
 
 @dataclass
 class SearchSettings:
-    """fresh: Algorithm 1 to the letter, every caption draws its own images."""
+    """Where the images come from.
+
+    fresh: Algorithm 1 to the letter, every caption draws its own. pool: captions share images (docs/pool.md); each
+    caption's run is still Algorithm 1 by itself, but runs of different captions are correlated.
+    """
 
     images: str = "fresh"
+    # pool: how many images there are, as a share of all draws of all captions and k, and the k it is planned for.
+    share: float = 0.2
+    k: list[int] = field(default_factory=lambda: [1, 10, 20, 50, 100, 1000])
 
 
 @dataclass
@@ -160,6 +168,10 @@ def check_run(settings: RunSettings, classes: int) -> None:
         number = getattr(settings.protocol, key)
         if number is not None and number < 1:
             raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 and more")
+    if not 0 < settings.search.share <= 1:
+        raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
+    for k in settings.search.k:
+        check_settings(k, settings.b_max, settings.seed, classes)
     if "{label}" not in settings.protocol.label_prompt:
         raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
 
@@ -175,7 +187,7 @@ def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
 
 
 PRECISIONS = ("fp32",)
-IMAGE_SOURCES = ("fresh",)
+IMAGE_SOURCES = ("fresh", "pool")
 DATA_SOURCES = ("parquet", "ccub", "reed", "hub")
 CAPTION_CHOICES = ("fixed", "random")
 RANKINGS = ("searched", "random")

@@ -200,13 +200,17 @@ class World:
         """What a split's captions and photographs depend on: the file's sha256, or that of ids, captions and sizes."""
         return split_identity(self.settings.data, split, lambda: getattr(self, split))
 
+    def generator_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
+        """sha256 of a generator's files."""
+        return {path: folder_sha256(resolve(path)) for path in (generator.weights, generator.config) if path}
+
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of everything that decides a run's numbers."""
         settings = self.settings
         clip = settings.clip
-        files = [generator.weights, generator.config, clip.vocabulary, settings.features.weights]
+        files = [clip.vocabulary, settings.features.weights]
         files += [clip.model, clip.weights] if clip.model.endswith(".json") else []
-        known = {path: folder_sha256(resolve(path)) for path in files if path}
+        known = self.generator_sha256(generator) | {path: folder_sha256(resolve(path)) for path in files if path}
         if not clip.model.endswith(".json"):
             known[f"{clip.model} {clip.weights}"] = self.clip.identity["weights"]
         return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}

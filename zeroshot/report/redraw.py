@@ -13,6 +13,7 @@ import yaml
 from zeroshot.draws import draw
 from zeroshot.engine import Addresses
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.pool import pool_addresses
 from zeroshot.settings import RunSettings
 from zeroshot.worlds import World
 
@@ -39,18 +40,22 @@ def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarra
     Args:
         world: the run's world.
         settings: the run's settings (generator, seed and batch_size are used).
-        rows: columns image_id, b and label_index.
+        rows: columns image_id, b and label_index, and image_index where images come from a pool.
 
     Returns:
         uint8 [n, S, S, 3], in the order of the rows.
     """
     engine = world.engine(settings.generator, settings.batch_size)
     z_dim = engine.generator.z_dim
+    class_index = rows["label_index"].to_numpy(dtype=np.int64)
+    if settings.search.images == "pool":
+        image_index = rows["image_index"].to_numpy(dtype=np.int64)
+        return engine.pictures(pool_addresses(settings.seed, class_index, image_index, z_dim))
     latent = [
         draw(settings.seed, str(image_id), b, b + 1, z_dim).latent
         for image_id, b in zip(rows["image_id"], rows["b"].tolist(), strict=True)
     ]
-    return engine.pictures(Addresses(np.concatenate(latent), rows["label_index"].to_numpy(dtype=np.int64)))
+    return engine.pictures(Addresses(np.concatenate(latent), class_index))
 
 
 def _build(kind: Any, values: dict[str, Any]) -> Any:

@@ -1,0 +1,201 @@
+"""A shared pool of images: image i of class c is a fixed address, generated and embedded once for all captions and k.
+
+Only embeddings are kept, in blocks with checksums that are memory-mapped; a block that is missing or damaged is made
+(again), so a pool can be killed and grows on demand. Several processes may fill one pool: each takes a block that
+nobody holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from zeroshot.draws import draw
+from zeroshot.engine import Addresses, Engine
+from zeroshot.errors import EnvironmentFailure, Interrupted
+from zeroshot.rundir import write_file
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 2048  # images: what a kill can cost
+_CLASSES = 1 << 32  # beyond any number of images of a class
+
+
+def pool_addresses(seed: int, class_index: np.ndarray, image_index: np.ndarray, z_dim: int) -> Addresses:
+    """Addresses of images `image_index` of classes `class_index`, int64 [n] each; the same whatever the captions."""
+    latent = np.empty((len(class_index), z_dim))
+    order = np.lexsort((image_index, class_index))
+    runs = np.flatnonzero(
+        (np.diff(class_index[order], prepend=-1) != 0) | (np.diff(image_index[order], prepend=-2) != 1)
+    )
+    for rows in np.split(order, runs[1:]):  # images that follow one another are drawn together
+        if len(rows):
+            first = int(image_index[rows[0]]) + 1
+            latent[rows] = draw(seed, f"class {class_index[rows[0]]}", first, first + len(rows), z_dim).latent
+    return Addresses(latent, class_index)
+
+
+class Pool:
+    """The pool of one engine and seed, in a folder of its own.
+
+    Args:
+        folder: where it lies; made when needed.
+        identity: all that decides an embedding but its address (weights, truncation, precision, batch size, …).
+
+    Raises EnvironmentFailure where the folder holds another pool.
+    """
+
+    def __init__(self, folder: Path, engine: Engine, seed: int, identity: dict[str, Any]) -> None:
+        self.folder, self.engine, self.seed = folder, engine, seed
+        self._checked: dict[Path, tuple[int, int]] = {}  # blocks whose checksum has been seen to be right
+        path = folder / "identity.json"
+        ours = json.loads(json.dumps(identity | {"seed": seed, "block": BLOCK}))
+        with self._locked(folder / ".lock", wait=True):
+            if not path.exists():
+                write_file(path, lambda p: p.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8"))
+            elif json.loads(path.read_text(encoding="utf-8")) != ours:
+                raise EnvironmentFailure(
+                    f"{folder} holds another pool: give another folder with output=…, or delete this one"
+                )
+
+    def fill(
+        self, class_index: np.ndarray, image_index: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Make what is missing of the given images; returns how many this process made.
+
+        Raises Interrupted after the block in hand where `should_stop` says so.
+        """
+        self._extend(_keys(class_index, image_index))
+        wanted = set(_keys(class_index, image_index).tolist())
+        blocks = [
+            (extension, number)
+            for extension, keys in self._extensions().items()
+            for number in range(-(-len(keys) // BLOCK))
+            if not wanted.isdisjoint(keys[number * BLOCK : (number + 1) * BLOCK].tolist())
+        ]
+        missing = [block for block in blocks if self._open(*block) is None]
+        made = 0
+        with tqdm(
+            total=len(missing) * BLOCK, desc=f"pool seed={self.seed}", unit="img", disable=None, leave=False
+        ) as bar:
+            while missing:
+                held = []
+                for block in missing:
+                    if should_stop():
+                        raise Interrupted(str(self.folder))
+                    count = self._make(*block)
+                    made += count or 0
+                    held += [block] if count is None else []
+                    bar.update(BLOCK if count is not None else 0)
+                if held:
+                    time.sleep(0.5)  # another process is at these
+                missing = held
+        return made
+
+    def embeddings(self, class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+        """CLIP embeddings of images that `fill` has made: float32 unit vectors [n, D] for int64 indices [n]."""
+        keys, found = _keys(class_index, image_index), None
+        for extension, known in self._extensions().items():
+            order = np.argsort(known)
+            place = np.searchsorted(known[order], keys).clip(max=len(known) - 1)
+            row = order[place]  # where in the extension
+            here = known[row] == keys
+            for number in np.unique(row[here] // BLOCK).tolist():
+                block = self._open(extension, number)
+                if block is None:
+                    raise EnvironmentFailure(f"{self._block(extension, number)} is missing or damaged: start again")
+                mine = here & (row // BLOCK == number)
+                found = np.full((len(keys), block.shape[1]), np.nan, dtype=np.float32) if found is None else found
+                found[mine] = block[row[mine] % BLOCK]
+        if found is None:
+            raise EnvironmentFailure(f"{self.folder} holds none of the images asked for: start again")
+        return found
+
+    def _extend(self, keys: np.ndarray) -> None:
+        """List the images that no earlier call has listed, under the pool's lock."""
+        with self._locked(self.folder / ".lock", wait=True):
+            extensions = self._extensions()
+            known = np.concatenate([*extensions.values(), np.empty(0, dtype=np.int64)])
+            new = np.setdiff1d(keys, known)
+            if len(new):
+                name = f"extension-{len(extensions):03d}"
+                write_file(self.folder / name / "images.npy", lambda p: _save(p, new))
+
+    def _extensions(self) -> dict[str, np.ndarray]:
+        """Keys of the images of each extension, sorted, by its name."""
+        paths = sorted(self.folder.glob("extension-*/images.npy"))
+        return {path.parent.name: np.load(path, allow_pickle=False) for path in paths}
+
+    def _block(self, extension: str, number: int) -> Path:
+        return self.folder / extension / f"{number:05d}.npy"
+
+    def _open(self, extension: str, number: int) -> np.ndarray | None:
+        """A block's embeddings, memory-mapped; None where it is missing. A damaged one is set aside first."""
+        path = self._block(extension, number)
+        stated = path.with_suffix(".sha256")
+        if not (path.exists() and stated.exists()):
+            return None
+        status = path.stat()
+        seen = (status.st_mtime_ns, status.st_size)
+        if self._checked.get(path) != seen:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != stated.read_text(encoding="utf-8").strip():
+                logger.warning("checksum mismatch in %s: set aside as .damaged and made again", path)
+                os.replace(path, path.with_suffix(".damaged"))
+                return None
+            self._checked[path] = seen
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _make(self, extension: str, number: int) -> int | None:
+        """Make a block; returns the number of its images, 0 where it is there by now, None where another holds it."""
+        path = self._block(extension, number)
+        with self._locked(path.with_suffix(".lock"), wait=False) as mine:
+            if not mine:
+                return None
+            if self._open(extension, number) is not None:
+                return 0
+            keys = self._extensions()[extension][number * BLOCK : (number + 1) * BLOCK]
+            class_index, image_index = np.divmod(keys, _CLASSES)
+            where = pool_addresses(self.seed, class_index, image_index, self.engine.generator.z_dim)
+            embeddings = self.engine.embed(where)
+            write_file(path, lambda p: _save(p, embeddings))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            write_file(path.with_suffix(".sha256"), lambda p: p.write_text(f"{digest}\n", encoding="utf-8"))
+        return len(keys)
+
+    @contextmanager
+    def _locked(self, path: Path, wait: bool) -> Iterator[bool]:
+        """Hold a lock file; the kernel frees that of a process that died. Yields False where another holds it."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"{path.parent} cannot be written ({error.strerror}): give another output=…"
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def _keys(class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+    return class_index.astype(np.int64) * _CLASSES + image_index
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:  # a file: given a path, numpy would add a suffix to its name
+        np.save(file, array, allow_pickle=False)

@@ -1,0 +1,109 @@
+"""Algorithm 1 answered from a shared pool: the same draws of y, their images from the pool instead of the generator."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroshot import __version__
+from zeroshot.engine import Addresses
+from zeroshot.pool import Pool, pool_addresses
+from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
+from zeroshot.protocols import Searched, in_protocol
+from zeroshot.rundir import write_file
+from zeroshot.search import Scores, Task, check_finite
+from zeroshot.settings import RunSettings
+from zeroshot.worlds import World
+
+
+@dataclasses.dataclass(frozen=True)
+class PooledSearch:
+    """The pool of a run's generator and seed, and the plan that says how deep it is."""
+
+    pool: Pool
+    plan: Plan
+
+    def fill(self, should_stop: Callable[[], bool] = lambda: False) -> int:
+        """Make what is missing of the plan's images; returns their number."""
+        return self.pool.fill(*self.plan.addresses(), should_stop)
+
+    def run_tasks(self, tasks: list[Task], k: int, b_max: int) -> Scores:
+        """Algorithm 1 for all captions; the pool must be filled. Raises EnvironmentFailure for a score not finite."""
+        engine, seed = self.pool.engine, self.pool.seed
+        class_index = classes_drawn(tasks, k, b_max, seed, engine.generator.z_dim)
+        image_index = images_taken(class_index, self.plan.depth, seed, [task.image_id for task in tasks])
+        images = self.pool.embeddings(class_index.ravel(), image_index.ravel())  # [tasks * b_max, D]
+        text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])
+        score = np.einsum("nd,nd->n", images.astype(np.float64), text.astype(np.float64)).reshape(class_index.shape)
+        scores = Scores(class_index, score, image_index)
+        check_finite(engine, tasks, scores, seed)
+        return scores
+
+
+def pooled_winners(scores: Scores, seed: int, z_dim: int) -> Addresses:
+    """Addresses of the best image of each task, to generate it again."""
+    rows, won = np.arange(len(scores.score)), scores.best_b - 1
+    assert scores.image_index is not None
+    return pool_addresses(seed, scores.class_index[rows, won], scores.image_index[rows, won], z_dim)
+
+
+def pooled_search(world: World, settings: RunSettings, images: list[Searched], output: Path) -> PooledSearch:
+    """The pool and the plan of a run, under <output>/<world>/pools; a plan that was made once is read, never made anew.
+
+    Args:
+        images: the test images searched for (`searched`).
+        output: root of all outputs.
+    """
+    folder = output / settings.world.name / "pools"
+    engine = world.engine(settings.generator, settings.batch_size)
+    z_dim, classes = engine.generator.z_dim, len(world.labels)
+    ks = sorted({*settings.search.k, settings.k})
+    inputs = {
+        "clip": world.clip.identity,
+        "protocol": dataclasses.asdict(settings.protocol),
+        "captions": [[image.image_id, image.captions] for image in images],
+        "k": ks,
+        "b_max": settings.b_max,
+        "share": settings.search.share,
+        "seed": settings.seed,
+        "z_dim": z_dim,
+        "version": __version__,
+    }
+
+    def compute() -> np.ndarray:
+        tasks = world.tasks(images)
+        drawn = [classes_drawn(tasks, k, settings.b_max, settings.seed, z_dim) for k in ks]
+        return make_plan(drawn, classes, settings.search.share).depth
+
+    plan = Plan(_frozen(folder / "plans" / f"{_digest(inputs)}.json", ks, settings, compute))
+    identity = {
+        "generator": dataclasses.asdict(in_protocol(settings.generator, settings.protocol)),
+        "weights_sha256": world.generator_sha256(settings.generator),
+        "clip": world.clip.identity,
+        "clip_normalisation": settings.protocol.clip_normalisation,
+        "batch_size": settings.batch_size,
+        "precision": settings.precision,
+        "version": __version__,
+    }
+    name = f"{settings.generator.name}-{_digest(identity | {'seed': settings.seed})}"
+    return PooledSearch(Pool(folder / name, engine, settings.seed, identity), plan)
+
+
+def _frozen(path: Path, ks: list[int], settings: RunSettings, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """The depth in a plan file, int64 [classes], written first where there is none."""
+    if not path.exists():
+        depth = compute()
+        content = {"k": ks, "b_max": settings.b_max, "seed": settings.seed, "share": settings.search.share}
+        content |= {"images": int(depth.sum()), "depth": depth.tolist()}
+        write_file(path, lambda p: p.write_text(json.dumps(content) + "\n", encoding="utf-8"))
+    return np.array(json.loads(path.read_text(encoding="utf-8"))["depth"], dtype=np.int64)
+
+
+def _digest(inputs: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
