@@ -19,7 +19,7 @@ from zeroshot.protocols import cut
 from zeroshot.report.redraw import redraw
 from zeroshot.runs import run_path
 from zeroshot.search import Scores, Task, run_tasks
-from zeroshot.settings import RunSettings
+from zeroshot.settings import RunSettings, check_run
 from zeroshot.worlds import World
 
 # The captions of the paper's Figure 3.
@@ -30,7 +30,7 @@ PAPER_CAPTIONS = (
 )
 # Test captions are taken where the search did well, middling and badly: percentiles of their best score.
 PERCENTILES = (90, 50, 10)
-OF_THE_PAPER = "the paper's Figure 3"
+OF_THE_PAPER = "caption of the paper's Figure 3"
 NOT_RUN, NO_PHOTOGRAPH = "not run", "no photograph"
 
 
@@ -54,9 +54,7 @@ class Row:
     cells: tuple[Cell, ...]
 
 
-def figure3_rows(
-    world: World, columns: Sequence[RunSettings], output: Path, captions: Sequence[str] = ()
-) -> list[Row]:
+def figure3_rows(world: World, columns: Sequence[RunSettings], output: Path, captions: Sequence[str] = ()) -> list[Row]:
     """The rows of Figure 3.
 
     Args:
@@ -90,7 +88,7 @@ def needs_runs(world: World, captions: Sequence[str]) -> bool:
 
 
 def representative(selected: Sequence[pd.DataFrame | None]) -> list[tuple[str, str]]:
-    """(image id, which percentile) of the captions at PERCENTILES of the best score, averaged over the finished runs."""
+    """(image id, which percentile) at PERCENTILES of the captions' best scores, averaged over the finished runs."""
     finished = [table.set_index("image_id")["score"] for table in selected if table is not None]
     if not finished:
         return []
@@ -103,16 +101,15 @@ def representative(selected: Sequence[pd.DataFrame | None]) -> list[tuple[str, s
 def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> tuple[list[Task], Scores]:
     """Algorithm 1 for typed sentences with a run's generator, k, b_max, seed and protocol; a sentence is its address.
 
-    Raises UserError for an empty sentence.
+    Raises UserError for an empty sentence and for settings out of range.
     """
     if not all(text.strip() for text in texts):
         raise UserError("figure3.captions holds an empty caption, but a caption needs at least one word")
+    check_run(settings, len(world.labels))
     embeddings = world.clip.encode_text([cut(text, settings.protocol) for text in texts]).cpu().numpy()  # [n, D]
     zeros = np.zeros(settings.b_max, dtype=np.int64)
     rankings = world.rank(embeddings)  # [n, 1000]
-    tasks = [
-        Task(text, e[None], r[None], zeros, zeros) for text, e, r in zip(texts, embeddings, rankings, strict=True)
-    ]
+    tasks = [Task(text, e[None], r[None], zeros, zeros) for text, e, r in zip(texts, embeddings, rankings, strict=True)]
     engine = world.engine(settings.generator, settings.batch_size)
     return tasks, run_tasks(engine, tasks, settings.k, settings.b_max, settings.seed)
 

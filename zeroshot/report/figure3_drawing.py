@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,10 +18,11 @@ from zeroshot.settings import RunSettings
 CAPTION, SIDE, GAP, BELOW, HEAD, MARGIN = 2.25, 1.4, 0.14, 0.58, 0.95, 0.15
 CHARACTERS, LINES = 29, 7  # of a caption: what fits beside an image
 LABEL_CHARACTERS = 19
+LINE_SPACING = 1.3
 GREY, EMPTY = "0.35", "0.94"
 
 
-def draw_figure3(rows: Sequence[Row], columns: Sequence[RunSettings], title: str) -> Figure:
+def draw_figure3_rows(rows: Sequence[Row], columns: Sequence[RunSettings], title: str) -> Figure:
     """A row per caption: the photograph, then one image per column, with score and label below.
 
     Args:
@@ -63,30 +65,34 @@ def _left(number: int) -> float:
     return MARGIN + CAPTION + GAP + number * (SIDE + GAP)
 
 
+def _draw_lines(canvas: Axes, x: float, y: float, lines: Sequence[str], points: float, **style: Any) -> None:
+    """Lines of text, the first with its baseline at y: matplotlib would put the last one there."""
+    for number, line in enumerate(lines):
+        down = number * points * LINE_SPACING / 72
+        canvas.text(x, y + down, line, fontsize=points, va="baseline", parse_math=False, **style)
+
+
 def _draw_caption(canvas: Axes, row: Row, top: float) -> None:
     text = row.caption or "captions of this photograph: each image below its own"
-    wrapped = textwrap.fill(text, CHARACTERS, max_lines=LINES, placeholder=" …")
-    style = "normal" if row.caption else "italic"
-    canvas.text(MARGIN, top + 0.08, row.note, fontsize=7.5, va="baseline", color=GREY)
-    canvas.text(MARGIN, top + 0.27, wrapped, fontsize=9, va="baseline", linespacing=1.3, style=style, parse_math=False)
+    lines = textwrap.wrap(text, CHARACTERS, max_lines=LINES, placeholder=" …")
+    _draw_lines(canvas, MARGIN, top + 0.11, [row.note], 7.5, color=GREY)
+    _draw_lines(
+        canvas, MARGIN, top + (0.3 if row.note else 0.11), lines, 9, style="normal" if row.caption else "italic"
+    )
 
 
 def _draw_cell(figure: Figure, canvas: Axes, cell: Cell, left: float, top: float, own_caption: bool) -> None:
+    middle = left + SIDE / 2
     if cell.image is None:
         canvas.add_patch(Rectangle((left, top), SIDE, SIDE, facecolor=EMPTY, edgecolor="none"))
-        canvas.text(left + SIDE / 2, top + SIDE / 2, cell.label, fontsize=8.5, ha="center", va="center", color=GREY)
+        _draw_lines(canvas, middle, top + SIDE / 2, [cell.label], 8.5, ha="center", color=GREY)
         return
     width, height = figure.get_size_inches()
     place = figure.add_axes((left / width, 1 - (top + SIDE) / height, SIDE / width, SIDE / height))
     place.imshow(cell.image, interpolation="nearest")
     place.axis("off")
-    label = textwrap.fill(cell.label, LABEL_CHARACTERS, max_lines=2, placeholder=" …")
-    if own_caption:
-        label = f"{cell.label}: {cell.caption}"
-        label = textwrap.fill(label, LABEL_CHARACTERS + 4, max_lines=2, placeholder=" …")
-    score = "" if cell.score is None else f"{cell.score:.3f}"
-    middle = left + SIDE / 2
-    canvas.text(middle, top + SIDE + 0.15, score, fontsize=8.5, ha="center", va="baseline", weight="bold")
-    below = top + SIDE + (0.29 if score else 0.15)
-    style = {"fontsize": 7 if own_caption else 8, "linespacing": 1.15, "parse_math": False}
-    canvas.text(middle, below, label, ha="center", va="baseline", **style)
+    text, points = (f"{cell.label}: {cell.caption}", 6.5) if own_caption else (cell.label, 8)
+    lines = textwrap.wrap(text, int(LABEL_CHARACTERS * 8 / points), max_lines=2, placeholder=" …")
+    score = [] if cell.score is None else [f"{cell.score:.3f}"]
+    _draw_lines(canvas, middle, top + SIDE + 0.15, score, 8.5, ha="center", weight="bold")
+    _draw_lines(canvas, middle, top + SIDE + (0.29 if score else 0.15), lines, points, ha="center")
