@@ -17,6 +17,8 @@ from zeroshot.report.figures import save
 from zeroshot.settings import RunSettings
 from zeroshot.worlds import World
 
+README_DPI = 140  # the README's copy, docs/images/figure1.png, stays below 150 kB
+
 
 def draw_figure3(config: DictConfig, stop: StopRequest, world: World | None = None) -> None:
     """Figure 3. Runs what its columns need and no more; with the `world` of a grid that has been run, nothing else."""
@@ -37,7 +39,7 @@ def draw_figure1(config: DictConfig, stop: StopRequest, world: World | None = No
     settings = grid_settings(config, k=[10], seeds=config.grid.seeds[:1])[-1]
     world = world or checked_world([settings], config)
     title = f"Figure 1: the method (world: {settings.world.name}, one search of {settings.b_max} images)"
-    _save(draw_method(illustrate(world, settings)), title, config, settings, "figure1")
+    _save(draw_method(illustrate(world, settings)), title, config, settings, "figure1", README_DPI)
 
 
 def _setting(settings: RunSettings) -> str:
@@ -47,6 +49,6 @@ def _setting(settings: RunSettings) -> str:
     )
 
 
-def _save(figure: Figure, title: str, config: DictConfig, settings: RunSettings, name: str) -> None:
+def _save(figure: Figure, title: str, config: DictConfig, settings: RunSettings, name: str, dpi: int = 200) -> None:
     folder = Path(config.output) / settings.world.name / variant(settings) / "figures"
-    print(f"{title}\n→ {', '.join(map(str, save(figure, folder, name)))}\n")
+    print(f"{title}\n→ {', '.join(map(str, save(figure, folder, name, dpi)))}\n")

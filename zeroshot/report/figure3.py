@@ -46,7 +46,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A caption, why it is shown, its photograph and a cell per column of the figure."""
+    """A caption, why it is shown, its photograph and a cell per column of the figure.
+
+    The caption is empty where each image was scored with another one of its photograph's (protocol=released).
+    """
 
     caption: str
     note: str

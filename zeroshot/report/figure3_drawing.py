@@ -17,6 +17,7 @@ from zeroshot.settings import RunSettings
 # Inches.
 CAPTION, SIDE, GAP, BELOW, HEAD, MARGIN = 2.25, 1.4, 0.14, 0.58, 0.95, 0.15
 CHARACTERS, LINES = 29, 7  # of a caption: what fits beside an image
+NUMBERED_CHARACTERS = 39  # where each image of a row has a caption of its own
 LABEL_CHARACTERS = 19
 LINE_SPACING = 1.3
 GREY, EMPTY = "0.35", "0.94"
@@ -46,7 +47,7 @@ def draw_figure3_rows(rows: Sequence[Row], columns: Sequence[RunSettings], title
         top = HEAD + place * (SIDE + BELOW)
         _draw_caption(canvas, row, top)
         for number, cell in enumerate((row.photograph, *row.cells)):
-            _draw_cell(figure, canvas, cell, _left(number), top, own_caption=bool(number) and not row.caption)
+            _draw_cell(figure, canvas, cell, _left(number), top, None if row.caption else number)
     return figure
 
 
@@ -73,15 +74,19 @@ def _draw_lines(canvas: Axes, x: float, y: float, lines: Sequence[str], points: 
 
 
 def _draw_caption(canvas: Axes, row: Row, top: float) -> None:
-    text = row.caption or "captions of this photograph: each image below its own"
-    lines = textwrap.wrap(text, CHARACTERS, max_lines=LINES, placeholder=" …")
     _draw_lines(canvas, MARGIN, top + 0.11, [row.note], 7.5, color=GREY)
-    _draw_lines(
-        canvas, MARGIN, top + (0.3 if row.note else 0.11), lines, 9, style="normal" if row.caption else "italic"
-    )
+    top += 0.3 if row.note else 0.11
+    if row.caption:
+        lines = textwrap.wrap(row.caption, CHARACTERS, max_lines=LINES, placeholder=" …")
+        _draw_lines(canvas, MARGIN, top, lines, 9)
+        return
+    numbered = [f"({n}) {cell.caption}" for n, cell in enumerate(row.cells, start=1) if cell.caption]
+    wrapped = [textwrap.wrap(text, NUMBERED_CHARACTERS, max_lines=3, placeholder=" …") for text in numbered]
+    _draw_lines(canvas, MARGIN, top, [line for lines in wrapped for line in lines], 6.8)
 
 
-def _draw_cell(figure: Figure, canvas: Axes, cell: Cell, left: float, top: float, own_caption: bool) -> None:
+def _draw_cell(figure: Figure, canvas: Axes, cell: Cell, left: float, top: float, number: int | None) -> None:
+    """`number`: of its caption among those at the left, where each image has one of its own."""
     middle = left + SIDE / 2
     if cell.image is None:
         canvas.add_patch(Rectangle((left, top), SIDE, SIDE, facecolor=EMPTY, edgecolor="none"))
@@ -91,8 +96,7 @@ def _draw_cell(figure: Figure, canvas: Axes, cell: Cell, left: float, top: float
     place = figure.add_axes((left / width, 1 - (top + SIDE) / height, SIDE / width, SIDE / height))
     place.imshow(cell.image, interpolation="nearest")
     place.axis("off")
-    text, points = (f"{cell.label}: {cell.caption}", 6.5) if own_caption else (cell.label, 8)
-    lines = textwrap.wrap(text, int(LABEL_CHARACTERS * 8 / points), max_lines=2, placeholder=" …")
-    score = [] if cell.score is None else [f"{cell.score:.3f}"]
+    lines = textwrap.wrap(cell.label, LABEL_CHARACTERS, max_lines=2, placeholder=" …")
+    score = [] if cell.score is None else [f"{cell.score:.3f}" + (f" ({number})" if number else "")]
     _draw_lines(canvas, middle, top + SIDE + 0.15, score, 8.5, ha="center", weight="bold")
-    _draw_lines(canvas, middle, top + SIDE + (0.29 if score else 0.15), lines, points, ha="center")
+    _draw_lines(canvas, middle, top + SIDE + (0.29 if score else 0.15), lines, 8, ha="center")
