@@ -17,7 +17,7 @@ from zeroshot.report.figures import save
 from zeroshot.settings import RunSettings
 from zeroshot.worlds import World
 
-README_DPI = 140  # the README's copy, docs/images/figure1.png, stays below 150 kB
+README_DPI = 132  # the README's copy, docs/images/figure1.png, stays below 150 kB
 
 
 def draw_figure3(config: DictConfig, stop: StopRequest, world: World | None = None) -> None:

@@ -45,6 +45,17 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     assert "world: miniature" in (folder / "tables" / "table1.md").read_text()
 
 
+def test_figure3_runs_only_what_it_draws(output: Path) -> None:
+    done = command("experiments.reproduce", "figure3", *TINY, f"output={output}")
+    assert done.returncode == 0, done.stderr
+    folder = variant_folder(output)
+    assert {str(path.parent.relative_to(folder / "runs")) for path in folder.glob("runs/**/metrics.json")} == {
+        f"{generator}/k={k}/seed=42" for generator in ("sagan", "biggan") for k in ("0010", "1000")
+    }
+    assert "draws on 4 runs of the grid and makes no others" in done.stdout
+    assert (folder / "figures" / "figure3.png").exists() and not (folder / "tables").exists()
+
+
 def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")}
     done = command("experiments.reproduce", "table1", *TINY, f"output={reproduced}")
