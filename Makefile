@@ -14,7 +14,7 @@ DEV_READY := .venv/.stamp-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 rehearse \
+.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 rehearse \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -36,6 +36,9 @@ reproduce-table3: $(READY) ## Table 3: Table 1 seed by seed
 
 reproduce-figure2: $(READY) ## Figure 2: best CLIP score against number of images
 	$(BIN)/python -m experiments.reproduce figure2 $(OVERRIDES)
+
+reproduce-figure3: $(READY) ## Figure 3: captions, their photographs and the images selected at k = 10 and 1,000
+	$(BIN)/python -m experiments.reproduce figure3 $(OVERRIDES)
 
 rehearse: $(READY) ## What the real run will cost here: true sizes, random weights, no download
 	$(BIN)/python -m experiments.rehearse $(if $(WORLD),world=$(WORLD)) $(if $(DEVICE),device=$(DEVICE)) $(ARGS)

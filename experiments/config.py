@@ -44,6 +44,7 @@ class Experiment:
     output: str = "outputs"
     # The grid of `experiments.reproduce`; `experiments.run` takes one point of it from generator, k and seed.
     grid: Grid = field(default_factory=lambda: Grid())
+    figure3: Figure3 = field(default_factory=lambda: Figure3())
 
 
 @dataclass
@@ -53,6 +54,16 @@ class Grid:
     generators: list[str] = field(default_factory=lambda: ["sagan", "biggan"])
     k: list[int] = field(default_factory=lambda: [1, 10, 20, 50, 100, 1000])
     seeds: list[int] = field(default_factory=lambda: [42, 43, 44])
+
+
+@dataclass
+class Figure3:
+    """What Figure 3 shows, for grid.generators at the first of grid.seeds."""
+
+    k: list[int] = field(default_factory=lambda: [10, 1000])
+    # Image ids of the test split, or sentences. Empty: the paper's three, and in the miniature before them three test
+    # captions where the search did well, middling and badly.
+    captions: list[str] = field(default_factory=list)
 
 
 def register() -> None:

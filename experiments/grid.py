@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,27 +23,35 @@ from zeroshot.settings import RunSettings, check_run
 from zeroshot.worlds import World
 
 
-def grid_settings(config: DictConfig) -> list[RunSettings]:
-    """Every point of the grid. Raises UserError where there is none."""
+def grid_settings(
+    config: DictConfig, k: Sequence[int] | None = None, seeds: Sequence[int] | None = None
+) -> list[RunSettings]:
+    """Every point of the grid, or of that for other k or seeds than config.grid's. Raises UserError for no point."""
     overrides = list(HydraConfig.get().overrides.task)
     settings = []
     for generator in config.grid.generators:
         own = [o for o in overrides if not o.startswith("generator=")]
         base = run_settings(compose("config", overrides=[*own, f"generator={generator}"]))
-        for k, seed in itertools.product(config.grid.k, config.grid.seeds):
-            settings.append(dataclasses.replace(base, k=k, seed=seed))
+        points = itertools.product(config.grid.k if k is None else k, config.grid.seeds if seeds is None else seeds)
+        settings += [dataclasses.replace(base, k=k, seed=seed) for k, seed in points]
     if not settings:
         raise UserError("the grid is empty: give at least one of grid.generators, grid.k and grid.seeds each")
     return settings
 
 
+def checked_world(grid: Sequence[RunSettings], config: DictConfig) -> World:
+    """The world of a grid; whatever is wrong with the settings or missing is said before anything runs."""
+    world = World(grid[0], config.device, cache=Path(config.output) / "cache")
+    for settings in grid:
+        check_run(settings, len(world.labels))
+        check_present(settings)
+    return world
+
+
 def run_grid(grid: list[RunSettings], config: DictConfig, stop: StopRequest) -> tuple[World, pd.DataFrame]:
     """Compute what is missing and collect the whole grid, all of one protocol; one world serves all its runs."""
     output = Path(config.output)
-    world = World(grid[0], config.device, cache=output / "cache")
-    for settings in grid:  # before anything runs
-        check_run(settings, len(world.labels))
-        check_present(settings)
+    world = checked_world(grid, config)
     for settings in tqdm(grid, desc="grid", unit="run", disable=None):
         run(world, settings, output, should_stop=stop)
     return world, collect(run_path(output, settings) for settings in grid)

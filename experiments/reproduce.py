@@ -1,4 +1,4 @@
-"""The paper's tables and figures: python -m experiments.reproduce table1|table2|table3|figure2|all|audit [overrides].
+"""The paper's tables and figures: python -m experiments.reproduce all [overrides], or table1 … figure3, see TARGETS.
 
 Runs what is missing of the grid, reuses what is finished, and writes outputs/<world>/<protocol>/tables and figures.
 """
@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from experiments.audit import audit
 from experiments.cli import StopRequest, guarded
 from experiments.config import register
+from experiments.figures import draw_figure1, draw_figure3
 from experiments.grid import grid_settings, run_grid
 from zeroshot.parts import variant
 from zeroshot.report import figures, tables
@@ -26,10 +27,13 @@ TARGETS = {
     "table1": ("table1", "table3"),
     "table2": ("table2",),
     "table3": ("table3", "table1"),
+    "figure1": (),  # one search; experiments/figures.py
     "figure2": ("figure2",),
+    "figure3": (),  # a smaller grid; experiments/figures.py
     "all": ("table1", "table2", "table3", "figure2"),
     "audit": (),  # what each departure of the released code moves: experiments/audit.py
 }
+DRAWN = {"figure1": draw_figure1, "figure3": draw_figure3}
 TITLES = {
     "table1": "Table 1: best CLIP score and Fréchet distance",
     "table2": "Table 2: images needed to pass the train split's threshold",
@@ -42,6 +46,9 @@ def reproduce(target: str, config: DictConfig, stop: StopRequest) -> None:
     """Write what `target` asks for, and print its tables in the paper's shape."""
     if target == "audit":
         audit(config, stop)
+        return
+    if target in DRAWN:
+        DRAWN[target](config, stop)
         return
     grid = grid_settings(config)
     world, runs = run_grid(grid, config, stop)
@@ -59,6 +66,9 @@ def reproduce(target: str, config: DictConfig, stop: StopRequest) -> None:
         shaped = tables.write_tables(name, TABLES[name](runs), title, folder / "tables", grid[0].b_max)
         if name == target or target == "all":
             print(f"{title}\n\n{tables.markdown(shaped)}\n\n→ {folder / 'tables' / name}.csv, .md, .tex\n")
+    if target == "all":
+        for draw in DRAWN.values():
+            draw(config, stop, world)
 
 
 def main() -> None:

@@ -37,10 +37,23 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     names = {path.name for path in (folder / "tables").iterdir()} | {
         path.name for path in (folder / "figures").iterdir()
     }
-    assert names == {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {"figure2.png", "figure2.pdf"}
+    assert names == {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {
+        f"figure{i}.{s}" for i in (1, 2, 3) for s in ("png", "pdf")
+    }
     assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
     assert len(list(folder.glob("runs/*/k=*/seed=*/metrics.json"))) == 12
     assert "world: miniature" in (folder / "tables" / "table1.md").read_text()
+
+
+def test_figure3_runs_only_what_it_draws(output: Path) -> None:
+    done = command("experiments.reproduce", "figure3", *TINY, f"output={output}")
+    assert done.returncode == 0, done.stderr
+    folder = variant_folder(output)
+    assert {str(path.parent.relative_to(folder / "runs")) for path in folder.glob("runs/**/metrics.json")} == {
+        f"{generator}/k={k}/seed=42" for generator in ("sagan", "biggan") for k in ("0010", "1000")
+    }
+    assert "draws on 4 runs of the grid and makes no others" in done.stdout
+    assert (folder / "figures" / "figure3.png").exists() and not (folder / "tables").exists()
 
 
 def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
@@ -129,7 +142,7 @@ def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])
 def test_reproduce_says_what_it_can_make(target: tuple[str, ...]) -> None:
     done = command("experiments.reproduce", *target)
-    assert done.returncode == 2 and "table1, table2, table3, figure2, all" in done.stderr
+    assert done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, all" in done.stderr
 
 
 def test_an_impossible_grid_is_refused_before_anything_runs(tmp_path: Path) -> None:

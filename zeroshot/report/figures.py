@@ -52,7 +52,7 @@ def _draw_curve(panel: matplotlib.axes.Axes, values: np.ndarray, k: int, number:
     panel.fill_between(b, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list[Path]:
     """Write <folder>/<name>.png and .pdf (fonts embedded); returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -60,7 +60,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         for suffix in ("png", "pdf"):
             path = folder / f"{name}.{suffix}"
             partial = folder / f".{name}.partial.{suffix}"
-            figure.savefig(partial, dpi=200)
+            figure.savefig(partial, dpi=dpi)
             os.replace(partial, path)
             paths.append(path)
     return paths
