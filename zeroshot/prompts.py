@@ -4,10 +4,10 @@ Several texts t_i (CLIP's unit vectors) with weights w_i become
 
     h = sum_i w_i t_i / |sum_i w_i t_i|
 
-and everything is scored with h as Algorithm 1 scores with h_txt: labels are ranked and images compared by their cosine
-with h. Because cosines are linear in h, that is the order of the weighted sum of cosines sum_i w_i cosine(x, t_i), which
-is the score times |sum_i w_i t_i|. A common positive factor of the weights changes nothing; a negative weight pushes
-away. big-sleep and VQGAN-CLIP weight their prompts' losses likewise.
+and h takes h_txt's place in Algorithm 1: labels are ranked, images compared and scores given by their cosine with h.
+Because a cosine of unit vectors is linear in each, the order is that of the weighted sum of cosines
+sum_i w_i cosine(x, t_i), which equals the score times |sum_i w_i t_i|. A common positive factor of the weights changes
+nothing; a negative weight pushes away. big-sleep and VQGAN-CLIP weight their prompts' losses likewise.
 """
 
 from __future__ import annotations

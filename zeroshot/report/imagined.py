@@ -149,6 +149,8 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
             shutil.rmtree(folder)
         os.replace(partial, folder)
     except OSError as error:
+        if is_complete(folder):
+            return  # another process, asked for the same, was first
         raise EnvironmentFailure(
             f"{folder} cannot be written ({error.strerror}): make room, or give another folder with output=…"
         ) from None
