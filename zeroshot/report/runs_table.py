@@ -30,6 +30,7 @@ COLUMNS = {
 }
 # What a finished run holds (zeroshot/runs.py); run.log may be missing.
 FILES = ("config.yaml", "scores.parquet", "selected.parquet", "provenance.json", "metrics.json")
+PLACE = re.compile(r"/k=\d+/seed=\d+$")
 LOCK = re.compile(r"host (?P<host>\S+), pid (?P<pid>\d+)")
 
 
@@ -41,7 +42,8 @@ def runs_table(output: Path) -> pd.DataFrame:
         words), best_clip_score, frechet_distance, images_to_threshold, b_max, seconds, when, departures, path. What is
         not known is None. Ordered by world, variant, generator, k, seed.
     """
-    rows = [_row(path, output) for path in output.glob("*/*/runs/*/k=*/seed=*") if path.is_dir()]
+    folders = [path for path in output.glob("*/*/runs/*/k=*/seed=*") if PLACE.search(path.as_posix()) and path.is_dir()]
+    rows = [_row(path, output) for path in folders]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "departures", "path"]).astype(object)
     return table.sort_values(["world", "variant", "generator", "k", "seed"], ignore_index=True)
 
@@ -50,8 +52,9 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
     world, variant, _, generator, k, seed = path.relative_to(output).parts
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"b_max": None, "departures": None, "path": path}
     row |= {"world": world, "variant": variant, "generator": generator}
-    row |= {"k": _number(k), "seed": _number(seed), "when": _time(path)}
+    row |= {"k": int(k.removeprefix("k=")), "seed": int(seed.removeprefix("seed="))}
     try:
+        row["when"] = _time(path)
         config = _mapping(path / "config.yaml") if (path / "config.yaml").exists() else None
         row["departures"] = (config or {}).get("departures")
         kind, state = _unfinished(path, config)
@@ -62,6 +65,8 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
             kind, state = "held", f"held by {holder} ({state.removeprefix('unfinished, ')})"
     except Damaged as damage:
         kind, state = "damaged", f"damaged: {damage}"
+    except OSError as error:
+        kind, state = "damaged", f"damaged: cannot be read ({error.strerror})"
     return row | {"kind": kind, "state": state}
 
 
@@ -138,12 +143,6 @@ def _mapping(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Damaged(f"{path.name} holds no mapping")
     return content
-
-
-def _number(name: str) -> int | str:
-    """42 of `seed=42`."""
-    value = name.partition("=")[2]
-    return int(value) if value.isdecimal() else value
 
 
 def _time(path: Path) -> str:
