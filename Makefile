@@ -7,6 +7,8 @@
 PYTHON ?= python3
 OVERRIDES = $(strip $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(WORLD),world=$(WORLD)) \
 	$(if $(PROTOCOL),protocol=$(PROTOCOL)) $(if $(DEVICE),device=$(DEVICE))) $(ARGS)
+# A prompt reaches the command through its environment, so that no shell reads its quotes, nor make its dollars.
+imagine: export ZEROSHOT_PROMPT := $(value PROMPT)
 
 BIN := .venv/bin
 READY := .venv/.stamp
@@ -14,7 +16,7 @@ DEV_READY := .venv/.stamp-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 rehearse \
+.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 imagine show rehearse \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -39,6 +41,12 @@ reproduce-figure2: $(READY) ## Figure 2: best CLIP score against number of image
 
 reproduce-figure3: $(READY) ## Figure 3: captions, their photographs and the images selected at k = 10 and 1,000
 	$(BIN)/python -m experiments.reproduce figure3 $(OVERRIDES)
+
+imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
+	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))
+
+show: $(READY) ## List finished and unfinished runs
+	$(BIN)/python -m experiments.show $(ARGS)
 
 rehearse: $(READY) ## What the real run will cost here: true sizes, random weights, no download
 	$(BIN)/python -m experiments.rehearse $(if $(WORLD),world=$(WORLD)) $(if $(DEVICE),device=$(DEVICE)) $(ARGS)

@@ -49,6 +49,14 @@ def guarded(work: Callable[[StopRequest], None]) -> None:
         _leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
 
 
+def help_if_asked(text: str) -> None:
+    """For entry points without Hydra or argparse: print what they say of themselves and leave, where -h or --help is
+    among the arguments."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(text.strip())
+        sys.exit(0)
+
+
 def _leave(message: str, code: int) -> None:
     # Hydra turns exceptions into tracebacks, but lets SystemExit pass.
     print(" ".join(message.split()), file=sys.stderr)

@@ -66,10 +66,20 @@ class Figure3:
     captions: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Imagine(Experiment):
+    """Everything `experiments.imagine` takes: one of the first three, and a run's settings but for the captions."""
+
+    prompt: str | None = None
+    prompts: Any = None  # [[text, weight], …]
+    prompts_file: str | None = None  # one prompt per line; "-" is standard input
+
+
 def register() -> None:
     """Put the schema and each world's parts into Hydra's store; conf/*.yaml build on them by name."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Experiment)
+    store.store(name="imagine_schema", node=Imagine)
     for name, parts in WORLDS.items():
         store.store(group="world", name=f"{name}_fields", node=parts.world)
         store.store(group="clip", name=f"{name}_fields", node=parts.clip)

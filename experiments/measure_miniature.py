@@ -1,4 +1,13 @@
-"""Measure the embedded world: python -m experiments.measure_miniature [folder]; writes figures and contact sheets."""
+"""Measure the embedded world: python -m experiments.measure_miniature [FOLDER]; writes figures and contact sheets.
+
+Prints how well its CLIP knows its labels and photographs, and how sharp and varied its generators' images are: the
+figures of docs/miniature.md. Takes a few minutes on two CPU cores.
+
+  python -m experiments.measure_miniature
+  python -m experiments.measure_miniature /tmp/measured
+
+  FOLDER      where measured.json, contact_sheet.png and all_birds.png go: outputs/miniature/measured where not given
+"""
 
 from __future__ import annotations
 
@@ -9,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.miniature import measure
 from zeroshot.miniature.label_things import BIRD_LABELS
 from zeroshot.report.tables import markdown
@@ -55,4 +64,5 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     guarded(main)

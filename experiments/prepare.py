@@ -23,6 +23,11 @@ from zeroshot.report.tables import markdown
 from zeroshot.weights import downloads_folder
 
 WORLDS = ("paper", "miniature")
+EXAMPLES = """examples:
+  python -m experiments.prepare world=paper
+  python -m experiments.prepare world=paper --offline                   look at what is there, open no connection
+  python -m experiments.prepare world=paper --cache /scratch/downloads  then run with ZEROSHOT_CACHE=/scratch/downloads
+"""
 
 
 @dataclass
@@ -49,7 +54,13 @@ class Arguments(argparse.ArgumentParser):
 
 def options(arguments: list[str]) -> argparse.Namespace:
     """The command line. Raises UserError."""
-    parser = Arguments(prog="python -m experiments.prepare", description=__doc__, allow_abbrev=False)
+    parser = Arguments(
+        prog="python -m experiments.prepare",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("world", nargs="?", default="world=paper", help="world=paper (the default) or world=miniature")
     parser.add_argument("--offline", action="store_true", help="open no connection; so does HF_HUB_OFFLINE=1")
     parser.add_argument("--optional", action="store_true", help="fetch what only other settings need, too")

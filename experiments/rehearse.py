@@ -2,6 +2,13 @@
 
 Runs the pipeline at its true size with random weights on 2 captions, then measures each stage. No download is needed.
 Its files lie under outputs/rehearsal and hold no result.
+
+  python -m experiments.rehearse
+  python -m experiments.rehearse device=cuda output=/scratch/outputs
+
+  world=paper               the only world that needs a rehearsal
+  device=auto|cpu|cuda      what the real run would use; a CPU takes minutes
+  output=outputs            where rehearsal/rehearsal.md and .json go
 """
 
 from __future__ import annotations
@@ -15,7 +22,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot import rehearsal
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.parts import default_run, world_parts
@@ -112,4 +119,5 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     guarded(main)

@@ -83,7 +83,7 @@ def main() -> None:
         )
         sys.exit(2)
     target = named[0] if named else "table1"
-    sys.argv = [a for a in sys.argv if a not in named]
+    sys.argv = [a for a in sys.argv if a not in named] + ["hydra/help=reproduce"] * wants_help
 
     @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
     def composed(config: DictConfig) -> None:

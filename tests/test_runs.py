@@ -49,7 +49,7 @@ def finished(world: zeroshot.World, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_a_finished_run_holds_the_contracts_files(finished: Path) -> None:
     names = sorted(path.name for path in finished.iterdir())
-    assert names == ["config.yaml", "metrics.json", "provenance.json", "scores.parquet", "selected.parquet"]
+    assert names == ["config.yaml", "metrics.json", "provenance.json", "run.log", "scores.parquet", "selected.parquet"]
     scores, selected = pd.read_parquet(finished / "scores.parquet"), pd.read_parquet(finished / "selected.parquet")
     assert list(scores) == ["image_id", "caption_id", "b", "label_index", "score"] and len(scores) == 70 * 40
     assert list(selected) == ["image_id", "caption_id", "caption", "b", "label_index", "label", "score"]

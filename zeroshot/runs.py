@@ -29,6 +29,7 @@ from zeroshot.parts import departures, variant
 from zeroshot.pooled import pooled_search, pooled_winners
 from zeroshot.protocols import Searched, searched
 from zeroshot.rundir import RunDirectory
+from zeroshot.runlog import run_log
 from zeroshot.search import Scores, Task, run_tasks, winners
 from zeroshot.settings import GeneratorSettings, RunSettings, check_run
 from zeroshot.worlds import World
@@ -67,11 +68,12 @@ def run(
     pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
     identity = run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
     directory = RunDirectory(run_path(output, settings))
-    with directory:
+    with directory, run_log(directory.path) as log:
         directory.claim(identity)
         if directory.finished:
             return read_metrics(directory.path)
         started = time.monotonic()
+        log.info("started: %d captions, b_max %d, on %s", len(images), settings.b_max, world.device)
         truncated = count_truncated(world, images)
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(images)
@@ -79,7 +81,7 @@ def run(
             made = pooled.fill(should_stop)
             scores = pooled.run_tasks(tasks, settings.k, settings.b_max)
         else:
-            scores = _search(directory, engine, tasks, settings, should_stop)
+            scores = _search(directory, engine, tasks, settings, should_stop, log)
             made = scores.score.size
         directory.write_table("scores.parquet", scores_table(images, scores))
         directory.write_table("selected.parquet", selected_table(world, images, scores))
@@ -88,6 +90,7 @@ def run(
         measured["images_generated"] += made
         directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
         directory.drop_blocks()
+        log.info("finished after %.1f s", time.monotonic() - started)
         return read_metrics(directory.path)
 
 
@@ -123,7 +126,12 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _search(
-    directory: RunDirectory, engine: Engine, tasks: list[Task], settings: RunSettings, should_stop: Callable[[], bool]
+    directory: RunDirectory,
+    engine: Engine,
+    tasks: list[Task],
+    settings: RunSettings,
+    should_stop: Callable[[], bool],
+    log: logging.Logger,
 ) -> Scores:
     """Algorithm 1 block by block; finished blocks are read, not computed."""
     per_block = max(1, IMAGES_PER_BLOCK // settings.b_max)  # captions
@@ -140,6 +148,7 @@ def _search(
                 part = run_tasks(engine, block, settings.k, settings.b_max, settings.seed)
                 columns = {"class_index": part.class_index.ravel(), "score": part.score.ravel()}
                 directory.write_table(name, pd.DataFrame(columns))
+                log.info("%d of %d captions searched", start + len(block), len(tasks))
             parts.append(part)
             bar.update(len(block) * settings.b_max)
     return Scores(np.concatenate([p.class_index for p in parts]), np.concatenate([p.score for p in parts]))
@@ -224,6 +233,11 @@ def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.D
 
 def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:
     """What may differ between two runs with identical results: where, when and with what they were computed."""
+    return surroundings(world) | {"weights_sha256": world.weights_sha256(generator)}
+
+
+def surroundings(world: World) -> dict[str, Any]:
+    """Versions, device and time."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -238,7 +252,6 @@ def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:
         "versions": versions,
         "device": f"{world.device.type} ({device})",
         "threads": torch.get_num_threads(),
-        "weights_sha256": world.weights_sha256(generator),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

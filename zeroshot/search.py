@@ -54,29 +54,31 @@ class Scores:
         return self.score.argmax(axis=1) + 1
 
 
-def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int) -> Scores:
+def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int, b_start: int = 1) -> Scores:
     """Algorithm 1 for several captions at once, in the engine's batches across captions and b.
+
+    `b_start` > 1 goes on where an earlier call ended: the scores are those of b_start … b_max only.
 
     Raises EnvironmentFailure where a score is not finite, naming its address.
     """
     z_dim = engine.generator.z_dim
     where = Addresses.join(
-        [addresses(seed, task.image_id, 1, b_max + 1, task.top(k, 1, b_max + 1), z_dim) for task in tasks]
+        [addresses(seed, task.image_id, b_start, b_max + 1, task.top(k, b_start, b_max + 1), z_dim) for task in tasks]
     )
-    text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])  # [tasks * b_max, D]
-    score = engine.scores(where, text).reshape(len(tasks), b_max)
-    scores = Scores(where.class_index.reshape(len(tasks), b_max), score)
-    check_finite(engine, tasks, scores, seed)
+    text = np.concatenate([task.text[task.caption[b_start - 1 : b_max]] for task in tasks])  # [tasks * images, D]
+    score = engine.scores(where, text).reshape(len(tasks), -1)  # [tasks, images]
+    scores = Scores(where.class_index.reshape(len(tasks), -1), score)
+    check_finite(engine, tasks, scores, seed, b_start)
     return scores
 
 
-def check_finite(engine: Engine, tasks: list[Task], scores: Scores, seed: int) -> None:
+def check_finite(engine: Engine, tasks: list[Task], scores: Scores, seed: int, b_start: int = 1) -> None:
     """Raise EnvironmentFailure with the address of the first score that is not finite."""
     if not np.isfinite(scores.score).all():
         row, column = np.argwhere(~np.isfinite(scores.score))[0]
         raise EnvironmentFailure(
             f"score {scores.score[row, column]} of {type(engine.generator).__name__} at seed {seed}, caption of "
-            f"{tasks[row].image_id}, b = {column + 1}, class {scores.class_index[row, column]}: "
+            f"{tasks[row].image_id}, b = {b_start + column}, class {scores.class_index[row, column]}: "
             "weights or precision are at fault"
         )
 

@@ -206,14 +206,19 @@ class World:
 
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of everything that decides a run's numbers."""
-        settings = self.settings
-        clip = settings.clip
-        files = [clip.vocabulary, settings.features.weights]
+        features = self.settings.features.weights
+        known = self.models_sha256(generator) | {features: folder_sha256(resolve(features))}
+        return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}
+
+    def models_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
+        """sha256 of what decides a search's scores: a generator and CLIP."""
+        clip = self.settings.clip
+        files = [clip.vocabulary]
         files += [clip.model, clip.weights] if clip.model.endswith(".json") else []
         known = self.generator_sha256(generator) | {path: folder_sha256(resolve(path)) for path in files if path}
         if not clip.model.endswith(".json"):
             known[f"{clip.model} {clip.weights}"] = self.clip.identity["weights"]
-        return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}
+        return known
 
 
 def load_world(name: str = "miniature", *, device: str = "auto", cache: str | Path | None = None) -> World:

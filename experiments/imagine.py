@@ -1,0 +1,171 @@
+"""Your own sentence: python -m experiments.imagine prompt="a small blue bird" [generator=…] [k=…] [b_max=…] [seed=…].
+
+The same as zeroshot.search, with files: outputs/<world>/imagine/<words>-<hash>/. docs/imagine.md says what they hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import sys
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+import zeroshot
+from experiments.cli import StopRequest, guarded
+from experiments.config import register, run_settings
+from experiments.prompts import KEYS, choose_prompts, take_prompts
+from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
+from zeroshot.loading import check_present
+from zeroshot.prompts import Pairs
+from zeroshot.report import imagined
+from zeroshot.runs import surroundings
+from zeroshot.settings import DataSettings, RunSettings, check_run
+from zeroshot.worlds import World
+
+register()
+
+
+def imagine(config: DictConfig, typed: dict[str, str], stop: StopRequest) -> None:
+    """Search for each prompt, one after another, and say where its files lie."""
+    configured: Any = OmegaConf.to_object(config)
+    prompts = choose_prompts(typed, {key: getattr(configured, key) for key in KEYS})
+    settings, output = run_settings(config), Path(config.output)
+    world = World(settings, config.device, cache=output / "cache")
+    check_run(settings, len(world.labels))
+    if settings.search.images != "fresh":
+        raise UserError(f"search.images = {settings.search.images!r}, but a prompt's images are always drawn fresh")
+    check_present(without_photographs(settings))
+    folder = output / world.name / "imagine"
+    make_folder(folder)
+    weights = world.models_sha256(settings.generator)
+    for number, pairs in enumerate(prompts):
+        done = f"{folder} ({number} of {len(prompts)} prompts)"
+        print(one_prompt(world, settings, pairs, weights, folder, done, stop))
+
+
+def one_prompt(
+    world: World,
+    settings: RunSettings,
+    pairs: Pairs,
+    weights: dict[str, str],
+    parent: Path,
+    done: str,
+    stop: StopRequest,
+) -> str:
+    """Search for a prompt, or find what an earlier search left; says what and where. Raises Interrupted with `done`."""
+    identity = prompt_identity(settings, pairs, weights)
+    folder = parent / folder_name(pairs, identity)
+    found = imagined.is_complete(folder)
+    if not found:
+        result = search(world, settings, pairs, done, stop)
+        provenance = surroundings(world) | {"weights_sha256": weights}
+        imagined.write(result, folder, identity["settings"], provenance)
+    best = json.loads((folder / "imagine.json").read_text(encoding="utf-8"))["best"]
+    return (
+        f"{imagined.sentence(pairs)}\n"
+        f"  world {world.name}, {settings.generator.name}, k = {settings.k}: "
+        f"score {best['score']:.4f} at b = {best['b']} of {settings.b_max}, {best['label']}\n"
+        f"→ {folder}: {', '.join(imagined.FILES)}{' (made before)' if found else ''}"
+    )
+
+
+def search(world: World, settings: RunSettings, pairs: Pairs, done: str, stop: StopRequest) -> zeroshot.SearchResult:
+    """Algorithm 1 with a progress bar that shows the best score so far; asked to stop, it raises Interrupted."""
+    title = " ".join(imagined.sentence(pairs).split())
+    title = title if len(title) <= 30 else f"{title[:29]}…"
+    with tqdm(total=settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar, one_line_warnings():
+
+        def progress(drawn: int, best: float) -> None:
+            bar.set_postfix(best=f"{best:.4f}", refresh=False)
+            bar.update(drawn - bar.n)
+            if stop():
+                raise Interrupted(done)
+
+        if stop():
+            raise Interrupted(done)
+        return zeroshot.search(
+            world,
+            pairs,
+            generator=settings.generator,
+            k=settings.k,
+            b_max=settings.b_max,
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            progress=progress,
+        )
+
+
+def prompt_identity(settings: RunSettings, pairs: Pairs, weights: dict[str, str]) -> dict[str, Any]:
+    """Everything that decides what a search finds."""
+    unused = ("data", "features", "search", "captions")
+    return {
+        "settings": {key: value for key, value in settings.identity().items() if key not in unused},
+        "prompts": pairs,
+        "weights_sha256": weights,
+        "version": zeroshot.__version__,
+    }
+
+
+def folder_name(pairs: Pairs, identity: dict[str, Any]) -> str:
+    """The prompt's first words as a file system likes them, and 8 hex digits of everything that decides the result."""
+    plain = unicodedata.normalize("NFKD", pairs[0][0]).encode("ascii", "ignore").decode().lower()
+    words = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "prompt"
+    return f"{words}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def without_photographs(settings: RunSettings) -> RunSettings:
+    """The settings without what a search needs no download of."""
+    return dataclasses.replace(
+        settings, data=DataSettings(), features=dataclasses.replace(settings.features, weights="")
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make it now: whoever waits for a search should not learn at its end that it cannot be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"output folder {folder} cannot be written ({error.strerror}): give another one with output=…"
+        ) from None
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Warnings of the library as one line each, above the progress bar."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_: tqdm.write(f"warning: {message}", file=sys.stderr)
+        yield
+
+
+def main() -> None:
+    """Take the prompts from the command line as they are, and leave the rest to Hydra."""
+    typed: dict[str, str] = {}
+
+    def take(stop: StopRequest) -> None:
+        taken, left = take_prompts(sys.argv[1:])
+        typed.update(taken)
+        sys.argv[1:] = left
+
+    @hydra.main(version_base="1.3", config_path="../conf", config_name="imagine")
+    def composed(config: DictConfig) -> None:
+        guarded(lambda stop: imagine(config, typed, stop))
+
+    guarded(take)
+    composed()
+
+
+if __name__ == "__main__":
+    main()

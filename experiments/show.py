@@ -1,0 +1,67 @@
+"""What has been run: python -m experiments.show [output=outputs].
+
+Lists every run under the folder, finished, unfinished, in work or damaged, as a table; changes nothing.
+
+  python -m experiments.show
+  python -m experiments.show output=/scratch/outputs
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.cli import StopRequest, guarded, help_if_asked
+from zeroshot.errors import UserError
+from zeroshot.report.runs_table import runs_table, shaped
+from zeroshot.report.tables import markdown
+
+
+def options(arguments: list[str]) -> Path:
+    """The folder to look into. Raises UserError for anything but output=…"""
+    folder = Path("outputs")
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key != "output" or not equals or not value:
+            raise UserError(f"{argument!r} is unknown: give output=FOLDER, or nothing for output=outputs")
+        folder = Path(value).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"output = {folder} is a file: give the folder that runs were written to")
+    return folder
+
+
+def report(table: pd.DataFrame, folder: Path) -> str:
+    """The table, what its variants differ in, how many runs of each kind there are, and what can be done next."""
+    if table.empty:
+        where = folder if folder.exists() else f"{folder} (there is no such folder)"
+        return (
+            f"No run under {where} yet. Start with:\n"
+            "  python -m experiments.reproduce table1 experiment=quick    # make reproduce-table1 EXPERIMENT=quick\n"
+            "  python -m experiments.run generator=sagan k=10 seed=42"
+        )
+    lines = [markdown(shaped(table)), ""]
+    for (world, variant), rows in table.groupby(["world", "variant"], sort=True):
+        departures = next((d for d in rows["departures"] if d), None)
+        if departures:
+            lines.append(f"{world}/{variant}: {', '.join(f'{key}={value}' for key, value in departures.items())}")
+    counts = table["kind"].value_counts()
+    kinds = [kind for kind in ("finished", "unfinished", "held", "damaged") if kind in counts]
+    lines.append(f"{folder}: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}")
+    if "unfinished" in counts:
+        lines.append("An unfinished run goes on when its command is given again.")
+    if "damaged" in counts:
+        lines += [f"damaged: {path}: delete it to run it again" for path in table["path"][table["kind"] == "damaged"]]
+    return "\n".join(lines)
+
+
+def main(stop: StopRequest) -> None:
+    """Look and print."""
+    folder = options(sys.argv[1:])
+    print(report(runs_table(folder), folder))
+
+
+if __name__ == "__main__":
+    help_if_asked(__doc__)
+    guarded(main)

@@ -1,0 +1,167 @@
+"""Every run below a folder of outputs, finished or not, as a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+COLUMNS = {
+    "world": "world",
+    "variant": "variant",
+    "generator": "generator",
+    "k": "k",
+    "seed": "seed",
+    "state": "state",
+    "best_clip_score": "best score",
+    "frechet_distance": "Fréchet",
+    "images_to_threshold": "to threshold",
+    "seconds": "seconds",
+    "when": "when",
+}
+# What a finished run holds (zeroshot/runs.py); run.log may be missing.
+FILES = ("config.yaml", "scores.parquet", "selected.parquet", "provenance.json", "metrics.json")
+PLACE = re.compile(r"/k=\d+/seed=\d+$")
+LOCK = re.compile(r"host (?P<host>\S+), pid (?P<pid>\d+)")
+
+
+def runs_table(output: Path) -> pd.DataFrame:
+    """One row per run below <output>/<world>/<variant>/runs; nothing is written and no lock is taken.
+
+    Returns:
+        columns world, variant, generator, k, seed, kind (finished | unfinished | held | damaged), state (the same in
+        words), best_clip_score, frechet_distance, images_to_threshold, b_max, seconds, when, departures, path. What is
+        not known is None. Ordered by world, variant, generator, k, seed.
+    """
+    folders = [path for path in output.glob("*/*/runs/*/k=*/seed=*") if PLACE.search(path.as_posix()) and path.is_dir()]
+    rows = [_row(path, output) for path in folders]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "departures", "path"]).astype(object)
+    return table.sort_values(["world", "variant", "generator", "k", "seed"], ignore_index=True)
+
+
+def _row(path: Path, output: Path) -> dict[str, Any]:
+    world, variant, _, generator, k, seed = path.relative_to(output).parts
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"b_max": None, "departures": None, "path": path}
+    row |= {"world": world, "variant": variant, "generator": generator}
+    row |= {"k": int(k.removeprefix("k=")), "seed": int(seed.removeprefix("seed="))}
+    try:
+        row["when"] = _time(path)
+        config = _mapping(path / "config.yaml") if (path / "config.yaml").exists() else None
+        row["departures"] = (config or {}).get("departures")
+        kind, state = _unfinished(path, config)
+        if (path / "metrics.json").exists():
+            row |= _finished(path)
+            kind, state = "finished", "finished"
+        elif (holder := _holder(path / ".lock")) is not None:
+            kind, state = "held", f"held by {holder} ({state.removeprefix('unfinished, ')})"
+    except Damaged as damage:
+        kind, state = "damaged", f"damaged: {damage}"
+    except OSError as error:
+        kind, state = "damaged", f"damaged: cannot be read ({error.strerror})"
+    return row | {"kind": kind, "state": state}
+
+
+class Damaged(Exception):
+    """A file of a run is missing or cannot be read; says which and why."""
+
+
+def _finished(path: Path) -> dict[str, Any]:
+    """What metrics.json says of a finished run. Raises Damaged, also where another of its files is missing."""
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        raise Damaged(f"{missing[0]} is missing")
+    metrics = _mapping(path / "metrics.json")
+    kept = ("best_clip_score", "frechet_distance", "images_to_threshold", "b_max", "seconds")
+    absent = [key for key in kept if key not in metrics]
+    if absent:
+        raise Damaged(f"metrics.json has no {absent[0]}")
+    wrong = [key for key in kept if not isinstance(metrics[key], int | float | None)]
+    if wrong:
+        raise Damaged(f"metrics.json: {wrong[0]} is {metrics[wrong[0]]!r}")
+    return {key: metrics[key] for key in kept} | {"when": _time(path / "metrics.json")}
+
+
+def _unfinished(path: Path, config: dict[str, Any] | None) -> tuple[str, str]:
+    """How far an unfinished run is, by the blocks it has finished. Raises Damaged."""
+    if config is None:
+        if any(child.name != ".lock" for child in path.iterdir()):
+            raise Damaged("config.yaml is missing")
+        return "unfinished", "unfinished, nothing done yet"
+    try:
+        settings = config["settings"]
+        b_max, captions = int(settings["b_max"]), int(settings["captions"])
+        captions -= captions % (settings["protocol"]["batches_of"] or 1)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"config.yaml lacks {error}") from None
+    rows = sum(_rows(block) for block in (path / "blocks").glob("*.parquet"))
+    return "unfinished", f"unfinished, {rows // max(b_max, 1)} of {captions} captions done"
+
+
+def _rows(block: Path) -> int:
+    """Rows of a finished block; a damaged one will be computed again and counts as nothing."""
+    try:
+        return pq.read_metadata(block).num_rows
+    except (OSError, pa.ArrowException):
+        return 0
+
+
+def _holder(lock: Path) -> str | None:
+    """Who computes a run, by its lock file; None where nobody does, as after a process that was killed."""
+    try:
+        found = LOCK.search(lock.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+    if found is None:
+        return None
+    if found["host"] != socket.gethostname():
+        return f"pid {found['pid']} on {found['host']}"  # whether it lives cannot be seen from here
+    try:
+        os.kill(int(found["pid"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return None
+    except PermissionError:
+        pass  # somebody else's process: it lives
+    return f"pid {found['pid']}"
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """A JSON or YAML file that holds a mapping. Raises Damaged."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise Damaged(f"{path.name} cannot be read ({type(error).__name__})") from None
+    if not isinstance(content, dict):
+        raise Damaged(f"{path.name} holds no mapping")
+    return content
+
+
+def _time(path: Path) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+
+
+def shaped(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text for people."""
+
+    def text(column: str, form: str) -> list[str]:
+        return ["" if pd.isna(value) else form.format(value) for value in table[column]]
+
+    shown = table[list(COLUMNS)].astype(str)
+    shown["best_clip_score"] = text("best_clip_score", "{:.4f}")
+    shown["frechet_distance"] = text("frechet_distance", "{:.2f}")
+    shown["seconds"] = text("seconds", "{:.1f}")
+    finished = table["kind"] == "finished"
+    shown["images_to_threshold"] = [
+        "" if not done else f"> {b_max:g}" if pd.isna(images) else f"{images:g}"
+        for done, images, b_max in zip(finished, table["images_to_threshold"], table["b_max"], strict=True)
+    ]
+    return shown.rename(columns=COLUMNS)
