@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.imagine import SearchResult, search
+from zeroshot.report.evaluate import evaluate
 from zeroshot.worlds import World, load_world
 
-__all__ = ["EnvironmentFailure", "SearchResult", "UserError", "World", "load_world", "search"]
+__all__ = ["EnvironmentFailure", "SearchResult", "UserError", "World", "evaluate", "load_world", "search"]

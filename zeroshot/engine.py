@@ -50,7 +50,7 @@ class Engine:
 
     def __init__(self, generator: Generator, clip: Clip, batch_size: int = 64) -> None:
         self.generator, self.clip, self.batch_size = generator, clip, batch_size
-        self.device = next(generator.parameters()).device
+        self.device = clip.device  # a generator need not have parameters
 
     @torch.inference_mode()
     def images(self, where: Addresses) -> Iterator[tuple[slice, torch.Tensor]]:

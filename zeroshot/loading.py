@@ -19,7 +19,9 @@ from zeroshot.data.reed import read_reed
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.generators.base import Generator
 from zeroshot.generators.biggan import BigGAN
+from zeroshot.generators.own import is_own, load_own
 from zeroshot.generators.sagan import SAGAN
+from zeroshot.labels import read_labels
 from zeroshot.metrics.features import FeatureExtractor, SmallFeatures
 from zeroshot.metrics.inception import InceptionFeatures
 from zeroshot.settings import ClipSettings, DataSettings, FeaturesSettings, GeneratorSettings, RunSettings
@@ -60,9 +62,11 @@ def load_generator(settings: GeneratorSettings) -> Generator:
     if settings.architecture == "biggan" and settings.config:
         config = read_biggan_config(resolve(settings.config))
         return BigGAN(config, load_state(settings.weights), settings.truncation, settings.weights, error)
+    if is_own(settings):
+        return load_own(settings, len(read_labels()))
     raise UserError(
-        f"architecture = {settings.architecture!r}, but allowed are sagan and biggan (which needs a config, or as its "
-        "weights a folder with config.json and pytorch_model.bin)"
+        f"architecture = {settings.architecture!r}, but allowed are sagan, biggan (which needs a config, or as its "
+        "weights a folder with config.json and pytorch_model.bin) and package.module:factory for one of your own"
     )
 
 

@@ -18,7 +18,9 @@ class GeneratorSettings:
     """A class-conditional generator; paths may begin with `package:` (the folder of the zeroshot package)."""
 
     name: str
-    architecture: str  # sagan | biggan
+    # sagan | biggan | package.module:factory, one of your own (docs/adding_a_generator.md): then weights, if given, are
+    # what the factory is called with, and image_size and z_dim may be 0, the generator's own.
+    architecture: str
     weights: str  # safetensors
     image_size: int  # pixels a side
     z_dim: int

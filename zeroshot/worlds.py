@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 from tqdm import tqdm
 
 from zeroshot.cache import Cache
@@ -17,6 +18,7 @@ from zeroshot.data.base import CaptionedImages, caption_of
 from zeroshot.engine import Engine
 from zeroshot.errors import UserError
 from zeroshot.generators.base import Generator
+from zeroshot.generators.own import IN_MEMORY, OwnGenerator, checked_identity, is_own
 from zeroshot.labels import rank_labels, read_labels
 from zeroshot.loading import load_clip, load_features, load_generator, load_split, split_identity
 from zeroshot.metrics.features import FeatureExtractor, resized
@@ -54,6 +56,7 @@ class World:
         self.device = choose_device(device)
         self.cache = Cache(cache)
         self._generators: dict[str, Generator] = {}
+        self._own: dict[str, GeneratorSettings] = {}  # handed over in Python
         self._engines: dict[tuple[str, int], Engine] = {}
 
     @property
@@ -69,7 +72,36 @@ class World:
     @property
     def generator_names(self) -> tuple[str, ...]:
         """Names that `search` and `engine` take."""
-        return tuple(world_parts(self.name).generators)
+        return (*world_parts(self.name).generators, *self._own)
+
+    def add_generator(self, name: str, module: nn.Module) -> GeneratorSettings:
+        """Let `search`, `evaluate` and `run` use a generator of one's own under a name; a name can be given again.
+
+        Args:
+            name: small letters, digits, - and _; not that of one of the world's own.
+            module: see `zeroshot.generators.own.OwnGenerator`; it is moved to the world's device.
+
+        Returns:
+            its settings, for `zeroshot.runs.run`. They hold a sha256 of its tensors and source, so that the runs of a
+            changed generator lie elsewhere.
+
+        Raises:
+            UserError: the name is taken, or a check of a few images fails.
+        """
+        if name in world_parts(self.name).generators:
+            raise UserError(f"generator {name!r} is one of this world's own: give another name")
+        if isinstance(module, nn.Module):
+            module.to(self.device)
+        own = OwnGenerator(module, name, len(self.labels))
+        settings = self._own[name] = own.settings()
+        self._generators[repr(settings)] = own
+        return settings
+
+    def generator_settings(self, name: str) -> GeneratorSettings:
+        """The settings of a generator by its name. Raises UserError for an unknown one."""
+        if name not in self.generator_names:
+            raise UserError(f"generator = {name!r}, but world {self.name!r} has {', '.join(self.generator_names)}")
+        return self._own[name] if name in self._own else world_parts(self.name).generators[name]
 
     @cached_property
     def clip(self) -> Clip:
@@ -81,7 +113,7 @@ class World:
     def generator(self, settings: GeneratorSettings | str) -> Generator:
         """A generator in evaluation mode, by its settings or its name. Raises UserError for an unknown name."""
         if isinstance(settings, str):
-            settings = default_run(self.name, settings).generator
+            settings = self.generator_settings(settings)
         settings = in_protocol(settings, self.settings.protocol)
         key = repr(settings)
         if key not in self._generators:
@@ -90,6 +122,8 @@ class World:
 
     def engine(self, settings: GeneratorSettings | str, batch_size: int = 64) -> Engine:
         """Generator and CLIP in batches of one physical size."""
+        if isinstance(settings, str):
+            settings = self.generator_settings(settings)
         generator = self.generator(settings)
         key = (repr(settings), batch_size)
         if key not in self._engines:
@@ -201,8 +235,12 @@ class World:
         return split_identity(self.settings.data, split, lambda: getattr(self, split))
 
     def generator_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
-        """sha256 of a generator's files."""
-        return {path: folder_sha256(resolve(path)) for path in (generator.weights, generator.config) if path}
+        """sha256 of a generator's files, and what says which one an own generator is."""
+        files = [path for path in (generator.weights, generator.config) if path and not path.startswith(IN_MEMORY)]
+        known = {path: folder_sha256(resolve(path)) for path in files}
+        if is_own(generator):
+            known[generator.architecture] = checked_identity(self.generator(generator), generator)
+        return known
 
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of everything that decides a run's numbers."""

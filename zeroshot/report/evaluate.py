@@ -1,0 +1,67 @@
+"""Rows of Table 1 from Python: for any generator of a world, one of one's own included."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from zeroshot.errors import UserError
+from zeroshot.report.collect import collect
+from zeroshot.report.tables import table1
+from zeroshot.runs import run, run_path
+from zeroshot.settings import RunSettings, check_run
+from zeroshot.worlds import World
+
+PAPER_K = (1, 10, 20, 50, 100, 1000)
+PAPER_SEEDS = (42, 43, 44)
+
+
+def evaluate(
+    world: World,
+    generators: str | Sequence[str],
+    *,
+    k: Sequence[int] = PAPER_K,
+    seeds: Sequence[int] = PAPER_SEEDS,
+    b_max: int = 100,
+    captions: int | None = None,
+    output: str | Path = "outputs",
+) -> pd.DataFrame:
+    """Table 1's rows of one or several generators; what is missing is computed, finished runs are reused.
+
+    Args:
+        world: from `load_world`.
+        generators: names among `world.generator_names`.
+        k: labels kept; each of them a row.
+        seeds: at least one; the mean and the sample standard deviation are over them.
+        b_max: images drawn per caption.
+        captions: test images searched for; None: the world's default.
+        output: root of all outputs, where the runs lie.
+
+    Returns:
+        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds.
+
+    Raises:
+        UserError: unknown generator, empty grid, or a number out of range, before anything runs.
+        EnvironmentFailure: as `zeroshot.runs.run`.
+
+    Example:
+        >>> world = load_world("miniature")  # doctest: +SKIP
+        >>> evaluate(world, ["sagan", "biggan"], k=[1, 10], seeds=[42], b_max=10, captions=24)  # doctest: +SKIP
+    """
+    names = [generators] if isinstance(generators, str) else list(generators)
+    base = world.settings if captions is None else dataclasses.replace(world.settings, captions=captions)
+    grid: list[RunSettings] = [
+        dataclasses.replace(base, generator=world.generator_settings(name), k=kept, seed=seed, b_max=b_max)
+        for name, kept, seed in itertools.product(names, k, seeds)
+    ]
+    if not grid:
+        raise UserError("nothing to evaluate: give at least one generator, k and seed each")
+    for settings in grid:
+        check_run(settings, len(world.labels))
+    for settings in grid:
+        run(world, settings, Path(output))
+    return table1(collect(run_path(Path(output), settings) for settings in grid))
