@@ -56,7 +56,7 @@ def test_images_are_ordered_as_by_the_weighted_sum_of_cosines() -> None:
     total = images @ (np.array(weights) @ texts)
     length = np.linalg.norm(np.array(weights) @ texts)
     np.testing.assert_allclose(images @ h[0] * length, total, atol=1e-6)
-    np.testing.assert_allclose(combined(texts, [w * 1e308 / 2 for w in weights]), h, atol=1e-12)
+    np.testing.assert_allclose(combined(texts, [w * (1e308 / 2) for w in weights]), h, atol=1e-12)
 
 
 def test_one_text_keeps_its_vector_and_a_negative_one_turns_it() -> None:

@@ -22,13 +22,15 @@ from zeroshot.metrics.best_score import mean_best_curve
 from zeroshot.parts import default_run
 from zeroshot.rundir import RunDirectory
 from zeroshot.runs import run, run_path
-from zeroshot.settings import RunSettings
+from zeroshot.settings import RunSettings, SearchSettings
 
 TINY = {"captions": 70, "b_max": 40, "k": 10}  # 2,800 images: two blocks
+FRESH = ("generator=sagan", "search=fresh", "device=cpu")
 
 
 def tiny(**changes: int) -> RunSettings:
-    return dataclasses.replace(default_run("miniature", "sagan"), **(TINY | changes))  # type: ignore[arg-type]
+    fresh = dataclasses.replace(default_run("miniature", "sagan"), search=SearchSettings("fresh"))
+    return dataclasses.replace(fresh, **(TINY | changes))  # type: ignore[arg-type]
 
 
 def results(path: Path) -> dict:
@@ -126,7 +128,7 @@ MANY = [pytest.param(delay, marks=pytest.mark.slow) for delay in RNG.uniform(0, 
 
 @pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, *MANY])
 def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, delay: float) -> None:
-    arguments = ["experiments.run", "generator=sagan", "captions=70", "b_max=40", "device=cpu", f"output={output}"]
+    arguments = ["experiments.run", *FRESH, "captions=70", "b_max=40", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
     folder = run_path(output, tiny())
     while not (folder / "config.yaml").exists() and process.poll() is None:
@@ -141,9 +143,9 @@ def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, d
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_finish_the_block_and_exit_with_their_code(output: Path, number: int, code: int) -> None:
-    arguments = ["experiments.run", "captions=200", "device=cpu", f"output={output}"]
+    arguments = ["experiments.run", *FRESH, "captions=200", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    blocks = run_path(output, dataclasses.replace(default_run("miniature", "sagan"), captions=200)) / "blocks"
+    blocks = run_path(output, tiny(captions=200, b_max=100)) / "blocks"
     while not (blocks.exists() and list(blocks.glob("*.parquet"))) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(number)

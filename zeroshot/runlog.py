@@ -37,6 +37,7 @@ def run_log(folder: Path) -> Iterator[logging.Logger]:
     appender = _Appender(folder / "run.log", encoding="utf-8", delay=True)
     appender.setFormatter(logging.Formatter(FORMAT))
     steps = logging.Logger("zeroshot.steps", logging.INFO)  # of its own: no other logger and no level is changed
+    appender.addFilter(lambda record: record.name == steps.name or record.levelno >= logging.WARNING)
     steps.addHandler(appender)
     package = logging.getLogger("zeroshot")
     package.addHandler(appender)

@@ -11,7 +11,7 @@ from pytorch_pretrained_biggan import BigGANConfig
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.generators.biggan import BigGAN, statistics_at
 from zeroshot.miniature.training.biggan import truncated_normals
-from zeroshot.miniature.training.biggan_twin import fill_statistics, synthesise, trainable
+from zeroshot.miniature.training.biggan_twin import fill_statistics, store_statistics, synthesise, trainable
 
 CONFIG = {
     "output_dim": 32,  # 4 pixels, doubled three times
@@ -45,6 +45,7 @@ def state(twin: LibraryBigGAN) -> dict[str, torch.Tensor]:
         classes = torch.randint(20, (128,), generator=rng)
         return truncation * truncated_normals(torch.Size([128, 12]), rng), table[classes]
 
+    store_statistics(twin, draw, batches=2)  # the row that training would have left
     fill_statistics(twin, draw, batches=2)
     return twin.state_dict()
 

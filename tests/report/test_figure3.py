@@ -48,7 +48,7 @@ def output(world: zeroshot.World, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def score_of(world: zeroshot.World, image: np.ndarray, caption: str) -> float:
-    """Of an 8-bit picture, so good to 5e-3."""
+    """Of an 8-bit picture, so good to 1e-2."""
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     return float(world.clip.encode_images(pixels)[0].double() @ world.clip.encode_text([caption])[0].double())
 
@@ -62,7 +62,7 @@ def test_in_the_miniature_test_captions_come_first_then_the_papers(world: zerosh
         image = selected.loc[row.caption]
         found, missing = row.cells
         assert found.image is not None and found.score == pytest.approx(image.score) and found.label == image.label
-        assert score_of(world, found.image, row.caption) == pytest.approx(image.score, abs=5e-3)
+        assert score_of(world, found.image, row.caption) == pytest.approx(image.score, abs=1e-2)
         assert missing.image is None and missing.label == NOT_RUN
         photograph = world.test.image(world.test.image_ids.index(image.image_id))
         np.testing.assert_array_equal(row.photograph.image, np.asarray(photograph))

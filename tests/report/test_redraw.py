@@ -27,7 +27,7 @@ def test_the_redrawn_winners_score_what_the_run_says(world: zeroshot.World, tmp_
     assert pictures.shape == (2, 64, 64, 3) and pictures.dtype == np.uint8
     images = world.clip.encode_images(zeroshot_images(pictures)).cpu().numpy()
     scores = (images * world.clip.encode_text(list(selected.caption)).cpu().numpy()).sum(axis=1)
-    np.testing.assert_allclose(scores, selected.score, atol=5e-3)  # 8-bit rounding
+    np.testing.assert_allclose(scores, selected.score, atol=1e-2)  # 8-bit rounding
 
 
 def zeroshot_images(pictures: np.ndarray) -> torch.Tensor:

@@ -15,7 +15,8 @@ from zeroshot.report.figures import NAMES
 from zeroshot.settings import RunSettings
 
 # Inches.
-CAPTION, SIDE, GAP, BELOW, HEAD, MARGIN = 2.25, 1.4, 0.14, 0.58, 0.95, 0.15
+CAPTION, SIDE, GAP, BELOW, BELOW_TITLE, MARGIN = 2.25, 1.4, 0.14, 0.58, 0.46, 0.15
+PER_INCH = 125  # characters of one point in an inch of text, bold ones included
 CHARACTERS, LINES = 29, 7  # of a caption: what fits beside an image
 NUMBERED_CHARACTERS = 39  # where each image of a row has a caption of its own
 LABEL_CHARACTERS = 19
@@ -32,19 +33,27 @@ def draw_figure3_rows(rows: Sequence[Row], columns: Sequence[RunSettings], title
         title: names world, protocol, captions and b.
     """
     width = 2 * MARGIN + CAPTION + (1 + len(columns)) * (SIDE + GAP)
-    height = HEAD + max(1, len(rows)) * (SIDE + BELOW) + MARGIN
+    above = [
+        (line, {"fontsize": points} | style, points * LINE_SPACING / 72)  # its height in inches
+        for text, points, style in ((title, 10, {"weight": "bold"}), (subtitle(rows), 8.5, {"color": GREY}))
+        for line in textwrap.wrap(text, int((width - 2 * MARGIN) * PER_INCH / points))
+    ]
+    head = MARGIN + sum(down for _, _, down in above) + BELOW_TITLE
+    height = head + max(1, len(rows)) * (SIDE + BELOW) + MARGIN
     figure = Figure(figsize=(width, height), facecolor="white")
     canvas = figure.add_axes((0, 0, 1, 1))  # in inches, y downwards
     canvas.set(xlim=(0, width), ylim=(height, 0))
     canvas.axis("off")
-    canvas.text(MARGIN, MARGIN, title, fontsize=10, va="top", weight="bold")
-    canvas.text(MARGIN, MARGIN + 0.24, subtitle(rows), fontsize=8.5, va="top", color=GREY)
+    y = MARGIN
+    for line, style, down in above:
+        canvas.text(MARGIN, y, line, va="top", parse_math=False, **style)
+        y += down
     heads = [("", "photograph"), *((NAMES.get(c.generator.name, c.generator.name), f"k = {c.k:,}") for c in columns)]
     for number, lines in enumerate(heads):
         for line, up in zip(lines, (0.27, 0.1), strict=True):
-            canvas.text(_left(number) + SIDE / 2, HEAD - up, line, fontsize=9.5, ha="center", va="baseline")
+            canvas.text(_left(number) + SIDE / 2, head - up, line, fontsize=9.5, ha="center", va="baseline")
     for place, row in enumerate(rows):
-        top = HEAD + place * (SIDE + BELOW)
+        top = head + place * (SIDE + BELOW)
         _draw_caption(canvas, row, top)
         for number, cell in enumerate((row.photograph, *row.cells)):
             _draw_cell(figure, canvas, cell, _left(number), top, None if row.caption else number)

@@ -40,7 +40,8 @@ def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarra
     Args:
         world: the run's world.
         settings: the run's settings (generator, seed and batch_size are used).
-        rows: columns image_id, b and label_index, and image_index where images come from a pool.
+        rows: columns image_id, b and label_index; and image_index where images come from a pool, which then says,
+            with label_index and seed, which image it is.
 
     Returns:
         uint8 [n, S, S, 3], in the order of the rows.
@@ -48,7 +49,7 @@ def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarra
     engine = world.engine(settings.generator, settings.batch_size)
     z_dim = engine.generator.z_dim
     class_index = rows["label_index"].to_numpy(dtype=np.int64)
-    if settings.search.images == "pool":
+    if "image_index" in rows:
         image_index = rows["image_index"].to_numpy(dtype=np.int64)
         return engine.pictures(pool_addresses(settings.seed, class_index, image_index, z_dim))
     latent = [
