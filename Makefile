@@ -10,6 +10,9 @@ OVERRIDES = $(strip $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(WORLD),w
 # A prompt reaches the command through its environment, so that no shell reads its quotes, nor make its dollars.
 imagine: export ZEROSHOT_PROMPT := $(value PROMPT)
 
+# Tests run in two processes of one thread each; the tests of a file stay together, with what they share.
+PARALLEL := --numprocesses=2 --dist=loadfile
+
 BIN := .venv/bin
 READY := .venv/.stamp
 DEV_READY := .venv/.stamp-dev
@@ -67,10 +70,10 @@ measure-miniature: $(READY) ## Measure the embedded world: the figures in docs/m
 	$(BIN)/python -m experiments.measure_miniature $(ARGS)
 
 test: $(READY) ## Run the tests but for the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(READY) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(DEV_READY) ## Check style, formatting and types
 	$(BIN)/ruff check

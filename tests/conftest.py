@@ -10,18 +10,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 import zeroshot
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+THREADS = max(1, 2 // WORKERS)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)  # of commands: more threads than cores starve each other
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What every run of the miniature needs, computed once for all tests: embeddings, threshold, features."""
-    folder = tmp_path_factory.mktemp("cache")
-    world = zeroshot.load_world("miniature", device="cpu", cache=folder)
-    assert world.label_embeddings.any() and world.threshold and world.test_features.any()
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if WORKERS > 1 else own) / "cache"  # one for all workers
+    with FileLock(folder.with_suffix(".lock")):
+        world = zeroshot.load_world("miniature", device="cpu", cache=folder)
+        assert world.label_embeddings.any() and world.threshold and world.test_features.any()
     return folder
 
 
@@ -44,8 +50,8 @@ def with_cache(folder: Path, cache: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(2)
+def _threads() -> None:
+    torch.set_num_threads(THREADS)
 
 
 def command(*arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from zeroshot.parts import default_run
 from zeroshot.report.runs_table import FILES, runs_table, shaped
 from zeroshot.rundir import RunDirectory
 from zeroshot.runs import run, run_path
+from zeroshot.settings import SearchSettings
 
 METRICS = {"best_clip_score": 0.61234, "frechet_distance": 123.4, "images_to_threshold": None, "b_max": 40}
 CONFIG = {"settings": {"b_max": 40, "captions": 80, "protocol": {"batches_of": 16}}, "departures": {"b_max": 40}}
@@ -77,7 +78,9 @@ def test_what_real_runs_leave_is_understood(
     world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", 4)  # two captions a block
-    settings = dataclasses.replace(default_run("miniature", "sagan"), captions=4, b_max=2)
+    settings = dataclasses.replace(
+        default_run("miniature", "sagan"), captions=4, b_max=2, search=SearchSettings("fresh")
+    )
     answers = iter([False, True])
     with pytest.raises(Interrupted):
         run(world, settings, tmp_path, should_stop=lambda: next(answers))
@@ -85,7 +88,11 @@ def test_what_real_runs_leave_is_understood(
     metrics = run(world, settings, tmp_path)
     (row,) = runs_table(tmp_path).to_dict("records")
     assert row["state"] == "finished" and row["path"] == run_path(tmp_path, settings)
-    assert row["best_clip_score"] == metrics["best_clip_score"] and row["departures"] == {"captions": 4, "b_max": 2}
+    assert row["best_clip_score"] == metrics["best_clip_score"] and row["departures"] == {
+        "search.images": "fresh",
+        "captions": 4,
+        "b_max": 2,
+    }
 
 
 def test_an_unfinished_run_says_how_far_it_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,5 @@ def test_the_miniatures_weights_say_how_they_were_made() -> None:
         assert pinned_sha256(path) == sha256_of(path)
         made = describe(path)
         assert made["stage"] == path.stem and made["seed"] == "0" and "steps" in made["configuration"]
-        assert len(made["recipe_commit"]) == 40
+        # -dirty: there were changes that were not committed when the stage began (docs/miniature.md).
+        assert re.fullmatch("[0-9a-f]{40}(-dirty)?", made["recipe_commit"])

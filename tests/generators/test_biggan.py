@@ -115,8 +115,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(state: dict[str, torc
 
 @torch.inference_mode()
 def test_same_row_same_image_whatever_the_batch(state: dict[str, torch.Tensor]) -> None:
-    model = BigGAN(CONFIG, state)
-    z, y = torch.randn(9, 12, generator=torch.Generator().manual_seed(4)), torch.arange(9)
+    model = BigGAN(CONFIG, state).double()  # an untrained network amplifies fp32's rounding
+    z, y = torch.randn(9, 12, generator=torch.Generator().manual_seed(4)).double(), torch.arange(9)
     whole = model(z, y)
     alone = torch.cat([model(z[i : i + 1], y[i : i + 1]) for i in range(9)])
     torch.testing.assert_close(whole, alone, atol=1e-5, rtol=1e-4)

@@ -64,8 +64,11 @@ def checkpoint(new: bool) -> dict[str, Tensor]:
             state[key] = torch.rand(shape, generator=rng) + 0.5
         elif key.endswith("num_batches_tracked"):
             state[key] = torch.tensor(1000)
-        elif key.endswith((".weight_u", ".weight_v")):
-            state[key] = F.normalize(torch.randn(shape, generator=rng), dim=0)
+        elif key.endswith(".weight_u"):  # after its weight_orig: one power iteration, so that u W v is near W's norm
+            v = torch.randn(state[f"{key[:-1]}orig"].flatten(1).shape[1], generator=rng)
+            state[key] = F.normalize(state[f"{key[:-1]}orig"].flatten(1) @ v, dim=0)
+        elif key.endswith(".weight_v"):
+            state[key] = F.normalize(state[f"{key[:-1]}u"] @ state[f"{key[:-1]}orig"].flatten(1), dim=0)
         else:
             state[key] = torch.randn(shape, generator=rng) * 0.3
     if not new:
