@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from zeroshot.errors import EnvironmentFailure
@@ -43,22 +44,16 @@ def strip(result: SearchResult, setting: str) -> Figure:
     rows = -(-count // columns)
     title = _wrapped(sentence(result.prompts), 18 * max(columns, 2))
     head = 0.2 * (title.count("\n") + 1) + 0.25  # inches above the pictures
-    figure = Figure(figsize=(1.7 * max(columns, 2) + 0.2, 2.3 * rows + head), layout="constrained")
+    figure = Figure(figsize=(1.7 * max(columns, 2) + 0.2, 2.3 * rows + head), layout=ConstrainedLayoutEngine(h_pad=0.08))
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    for panel in panels:
+    for panel in panels[count:]:
         panel.axis("off")
     for panel, step in zip(panels, result.steps, strict=False):
         panel.imshow(step.image, interpolation="nearest")
         label = textwrap.shorten(step.label, 24, placeholder=" …")
-        panel.text(
-            *(0.5, -0.04, f"b = {step.b}\nscore {step.score:.4f}\n{label}"),
-            transform=panel.transAxes,
-            ha="center",
-            va="top",
-            fontsize=7.5,
-            linespacing=1.35,
-            parse_math=False,
-        )
+        below = f"b = {step.b}\nscore {step.score:.4f}\n{label}"
+        panel.set_xlabel(below, fontsize=7.5, linespacing=1.35, parse_math=False)
+        panel.set(xticks=[], yticks=[], frame_on=False)
     _titled(figure, title, setting)
     return figure
 
