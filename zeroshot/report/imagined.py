@@ -44,7 +44,8 @@ def strip(result: SearchResult, setting: str) -> Figure:
     rows = -(-count // columns)
     title = _wrapped(sentence(result.prompts), 18 * max(columns, 2))
     head = 0.2 * (title.count("\n") + 1) + 0.25  # inches above the pictures
-    figure = Figure(figsize=(1.7 * max(columns, 2) + 0.2, 2.3 * rows + head), layout=ConstrainedLayoutEngine(h_pad=0.08))
+    size = (1.7 * max(columns, 2) + 0.2, 2.3 * rows + head)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for panel in panels[count:]:
         panel.axis("off")
