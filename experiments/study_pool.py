@@ -7,6 +7,7 @@ of its own, take random parts of it, as deep as a share says; the spread of thei
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded
+from zeroshot.errors import Interrupted
 from zeroshot.parts import default_run
 from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
 from zeroshot.pooled import PooledSearch, pooled_search
@@ -73,19 +75,22 @@ def noise_correlation(deep: PooledSearch, tasks: list[Task], k: int = 10, captio
     return float(np.mean(found))
 
 
-def study(world: World, generator: str, output: Path, captions: int, b_max: int) -> str:
-    """The tables of one generator, as Markdown."""
+def study(world: World, generator: str, output: Path, captions: int, b_max: int, stop: StopRequest) -> str:
+    """The tables of one generator, as Markdown. Raises Interrupted where `stop` says so; the pool is kept."""
     base = default_run(world.name, generator)
     settings = dataclasses.replace(
         base, captions=captions, b_max=b_max, search=dataclasses.replace(base.search, share=1.0)
     )
     images = searched(world.test, settings.protocol, captions, b_max, settings.seed)
     deep, tasks = pooled_search(world, settings, images, output), world.tasks(images)
-    deep.fill()
+    deep.fill(stop)
     ks, results = settings.search.k, []
-    for share in tqdm((None, *SHARES), desc=f"{generator}: shares", disable=None):
-        parts = [replicate(deep, tasks, b_max, ks, share, seed) for seed in range(REPLICATES)]
-        results.append(pd.concat(parts).assign(share="fresh" if share is None else share))
+    points = list(itertools.product((None, *SHARES), range(REPLICATES)))
+    for share, seed in tqdm(points, desc=f"{generator}: replicates", disable=None):
+        if stop():
+            raise Interrupted(str(deep.pool.folder))
+        part = replicate(deep, tasks, b_max, ks, share, seed)
+        results.append(part.assign(share="fresh" if share is None else share))
     table = pd.concat(results)
     fresh = table[table.share == "fresh"].groupby("k")["best"].std()
     rows = []
@@ -110,7 +115,7 @@ def main(stop: StopRequest) -> None:
     output = Path("outputs")
     world = load_world("miniature", cache=output / "cache")
     for generator in named or world.generator_names:
-        print(study(world, generator, output, captions=200, b_max=100))
+        print(study(world, generator, output, captions=200, b_max=100, stop=stop))
 
 
 if __name__ == "__main__":
