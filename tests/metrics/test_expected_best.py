@@ -19,7 +19,7 @@ SCORES = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 8)), ele
 
 @given(SCORES)
 def test_it_is_the_mean_of_the_best_over_all_subsets(scores: np.ndarray) -> None:
-    captions, n = scores.shape
+    n = scores.shape[1]
     for b in range(1, n + 1):
         subsets = [list(subset) for subset in itertools.combinations(range(n), b)]
         wanted = [np.mean([row[subset].max() for subset in subsets]) for row in scores]
@@ -63,7 +63,7 @@ def test_a_thousand_scores_match_a_sum_of_fractions() -> None:
 
 
 def test_it_is_what_runs_give_on_average() -> None:
-    """Of 400 simulated runs both curves agree within the run curve's standard error, and the expected one varies less."""
+    """Of 400 simulated runs both curves agree within their standard error; the expected one varies less."""
     rng, runs = np.random.default_rng(1), 400
     scores = rng.beta(2, 5, (runs, 5, 40))
     run = np.stack([mean_best_curve(s) for s in scores])

@@ -8,9 +8,9 @@ import numpy as np
 def order_weights(n: int) -> np.ndarray:
     """How much each of n scores in ascending order counts in the expected best of b of them.
 
-    The i-th smallest is the best of C(i-1, b-1) of the C(n, b) subsets of size b. Row b follows from row b-1 by a factor
-    (i-b+1)·b / ((b-1)·(n-b+1)), so neither binomial is ever computed and nothing overflows; a weight that underflows is
-    past its largest value and would only become smaller.
+    The i-th smallest is the best of C(i-1, b-1) of the C(n, b) subsets of size b. Each row follows from that of b-1 by
+    the factor (i-b+1)·b / ((b-1)·(n-b+1)), so no binomial is ever computed and nothing overflows; a weight that
+    underflows is past its largest value and would only become smaller.
 
     Args:
         n: number of scores, at least 1.
