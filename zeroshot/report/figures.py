@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,8 @@ from zeroshot.report.collect import curves
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
 
+FITTED = "thin lines: least-squares fits a + c·log b, natural logarithm"
+SMALL: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 7.5, "frameon": False}
 SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLIP score"}
 
 
@@ -52,7 +55,7 @@ def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
         _draw_curve(panels[generator], values, k, f"k = {k}: {words}")
         if fit is not None:
             b = np.array([1, len(mean)])
-            panels[generator].plot(b, fit.at(b), color="0.25", linewidth=0.6, zorder=3)
+            panels[generator].plot(b, fit.at(b), color=k_style(k).colour, linewidth=0.7)
     for panel in panels.values():
         b_max = int(panel.dataLim.x1)
         _draw_threshold(panel, runs)
@@ -60,7 +63,7 @@ def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
         panel.set_xticks(list(checkpoints(b_max)))
         panel.xaxis.set_major_formatter(ScalarFormatter())
         panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.legend(fontsize=7.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        panel.legend(title=FITTED, loc="upper center", bbox_to_anchor=(0.5, -0.14), **SMALL)
     return figure
 
 
