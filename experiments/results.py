@@ -81,7 +81,7 @@ def write_table3(results: Results) -> str:
 
 def write_figure2(results: Results) -> str:
     """Figure 2, and figure2_log with its fits, as PNG and PDF."""
-    what = "mean best CLIP score" if results.curve == "run" else "expected best CLIP score, mean over captions,"
+    what = "mean best CLIP score" if results.curve == "run" else "mean expected best CLIP score"
     title = f"Figure 2: {what} against images drawn ({results.setting})"
     told = [title]
     for name, draw in (("figure2", figures.figure2), ("figure2_log", figures.figure2_log)):

@@ -37,7 +37,8 @@ def lines(figure: Figure, panel: int) -> dict[str, str]:
 
 
 def test_a_k_has_one_colour_whatever_else_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "few").mkdir(), (tmp_path / "all").mkdir()
+    for name in ("few", "all"):
+        (tmp_path / name).mkdir()
     few, all_k = runs(tmp_path / "few", (10, 1000)), runs(tmp_path / "all", tuple(PAPER_K))
     for table in (few, all_k):
         for draw in (figure2, figure2_log):
@@ -60,6 +61,16 @@ def test_sagan_comes_first_and_titles_name_the_world(tmp_path: Path) -> None:
     assert figure.get_suptitle() == "Figure 2 (world: miniature)"
 
 
+def test_a_long_title_stays_on_the_page(tmp_path: Path) -> None:
+    table = runs(tmp_path, (10,))
+    for shown in (table, table[table.generator == "sagan"]):
+        figure = figure2(shown, "expected best CLIP score against images drawn, " * 4)
+        figure.canvas.draw()
+        (title,) = [text for text in figure.texts if text.get_text().startswith("expected")]
+        box = title.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
 def test_the_fit_and_its_r2_stand_in_the_legend(tmp_path: Path) -> None:
     figure = figure2_log(runs(tmp_path, (1, 10)), "title")
     assert figure.axes[0].get_xscale() == "log"
@@ -79,10 +90,10 @@ def test_too_few_images_have_no_fit(tmp_path: Path, b_max: int) -> None:
 
 def test_the_expected_curve_says_so(tmp_path: Path) -> None:
     table = runs(tmp_path, (10,))
-    assert figure2(table, "title").axes[0].get_ylabel() == "mean best CLIP score"
-    assert figure2(table, "title", "expected").axes[0].get_ylabel() == "mean expected best CLIP score"
-    ends = [draw.axes[0].get_lines()[0].get_ydata()[0] for draw in (figure2(table, ""), figure2(table, "", "expected"))]  # type: ignore[index, call-overload]
-    assert ends[1] > ends[0] + 0.05  # scores rise with b here: the mean of all draws is above the first
+    drawn = [figure2(table, "title"), figure2(table, "title", "expected")]
+    assert [d.axes[0].get_ylabel() for d in drawn] == ["mean best CLIP score", "mean expected best CLIP score"]
+    first = [np.asarray(draw.axes[0].get_lines()[0].get_ydata())[0] for draw in drawn]
+    assert first[1] > first[0] + 0.05  # scores rise with b here: the mean of all draws is above the first
 
 
 def test_files_embed_their_fonts(tmp_path: Path) -> None:
