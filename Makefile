@@ -19,7 +19,8 @@ DEV_READY := .venv/.stamp-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 imagine show rehearse \
+.PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
+	reproduce-claims imagine show rehearse \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -29,6 +30,9 @@ help: ## Print this list
 	@echo
 	@echo "The variables become Hydra overrides of reproduce-*; ARGS takes any others and reaches *miniature too."
 	@echo "PYTHON=python3.12 chooses the interpreter of .venv. Results appear under outputs/."
+
+reproduce: $(READY) ## Everything: all tables, figures and the paper's claims
+	$(BIN)/python -m experiments.reproduce all $(OVERRIDES)
 
 reproduce-table1: $(READY) ## Table 1: best CLIP score and Fréchet distance, per generator and k
 	$(BIN)/python -m experiments.reproduce table1 $(OVERRIDES)
@@ -44,6 +48,9 @@ reproduce-figure2: $(READY) ## Figure 2: best CLIP score against number of image
 
 reproduce-figure3: $(READY) ## Figure 3: captions, their photographs and the images selected at k = 10 and 1,000
 	$(BIN)/python -m experiments.reproduce figure3 $(OVERRIDES)
+
+reproduce-claims: $(READY) ## Each claim of the paper, tested on these numbers
+	$(BIN)/python -m experiments.reproduce claims $(OVERRIDES)
 
 imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
 	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))

@@ -45,6 +45,9 @@ class Experiment:
     # The grid of `experiments.reproduce`; `experiments.run` takes one point of it from generator, k and seed.
     grid: Grid = field(default_factory=lambda: Grid())
     figure3: Figure3 = field(default_factory=lambda: Figure3())
+    # What Table 2 and Figure 2 read from the runs' scores, in every world. run: the running maximum, as the paper.
+    # expected: the expected best of b of the same scores, in files of their own (table2_expected.csv, …).
+    curve: str = "run"
 
 
 @dataclass

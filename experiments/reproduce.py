@@ -6,7 +6,6 @@ Runs what is missing of the grid, reuses what is finished, and writes outputs/<w
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -16,59 +15,44 @@ from experiments.cli import StopRequest, guarded
 from experiments.config import register
 from experiments.figures import draw_figure1, draw_figure3
 from experiments.grid import grid_settings, run_grid
-from zeroshot.parts import variant
-from zeroshot.report import figures, tables
+from experiments.results import WRITERS, Results
+from zeroshot.report.collect import check_curve
 
 register()
 
-TABLES = {"table1": tables.table1, "table2": tables.table2, "table3": tables.table3}
-# Table 3 is Table 1 seed by seed: whoever asks for one gets both files.
-TARGETS = {
+# What a target writes of the whole grid. Table 3 is Table 1 seed by seed: whoever asks for one gets both files.
+OF_THE_GRID = {
     "table1": ("table1", "table3"),
     "table2": ("table2",),
-    "table3": ("table3", "table1"),
-    "figure1": (),  # one search; experiments/figures.py
+    "table3": ("table1", "table3"),
     "figure2": ("figure2",),
-    "figure3": (),  # a smaller grid; experiments/figures.py
-    "all": ("table1", "table2", "table3", "figure2"),
-    "audit": (),  # what each departure of the released code moves: experiments/audit.py
+    "claims": ("claims",),
+    "all": tuple(WRITERS),
 }
+# What needs less than the grid; `all` draws it too, from the grid's runs. What shows all other files comes last.
 DRAWN = {"figure1": draw_figure1, "figure3": draw_figure3}
-TITLES = {
-    "table1": "Table 1: best CLIP score and Fréchet distance",
-    "table2": "Table 2: images needed to pass the train split's threshold",
-    "table3": "Table 3: best CLIP score and Fréchet distance, seed by seed",
-    "figure2": "Figure 2: mean best CLIP score against images drawn",
-}
+# audit: what each departure of the released code moves: experiments/audit.py.
+TARGETS = ("table1", "table2", "table3", "figure1", "figure2", "figure3", "claims", "all", "audit")
 
 
 def reproduce(target: str, config: DictConfig, stop: StopRequest) -> None:
     """Write what `target` asks for, and print its tables in the paper's shape."""
+    check_curve(config.curve)
     if target == "audit":
         audit(config, stop)
-        return
-    if target in DRAWN:
+    elif target in DRAWN:
         DRAWN[target](config, stop)
-        return
-    grid = grid_settings(config)
-    world, runs = run_grid(grid, config, stop)
-    folder = Path(config.output) / world.name / variant(grid[0])
-    setting = (
-        f"world: {world.name}, protocol: {grid[0].protocol.name}, {grid[0].captions} captions, b = {grid[0].b_max}, "
-        f"{len(config.grid.seeds)} seeds"
-    )
-    for name in TARGETS[target]:
-        title = f"{TITLES[name]} ({setting})"
-        if name == "figure2":
-            paths = figures.save(figures.figure2(runs, title), folder / "figures", name)
-            print(f"{title}\n→ {', '.join(map(str, paths))}\n")
-            continue
-        shaped = tables.write_tables(name, TABLES[name](runs), title, folder / "tables", grid[0].b_max)
-        if name == target or target == "all":
-            print(f"{title}\n\n{tables.markdown(shaped)}\n\n→ {folder / 'tables' / name}.csv, .md, .tex\n")
-    if target == "all":
-        for draw in DRAWN.values():
-            draw(config, stop, world)
+    else:
+        grid = grid_settings(config)
+        world, runs = run_grid(grid, config, stop)
+        results = Results(config, grid[0], world, runs)
+        for name in OF_THE_GRID[target]:
+            told = WRITERS[name](results)
+            if target in (name, "all"):
+                print(f"{told}\n")
+        if target == "all":
+            for draw in DRAWN.values():
+                draw(config, stop, world)
 
 
 def main() -> None:

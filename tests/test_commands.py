@@ -36,8 +36,9 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     names = {path.name for path in (folder / "tables").iterdir()} | {
         path.name for path in (folder / "figures").iterdir()
     }
-    assert names == {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {
-        f"figure{i}.{s}" for i in (1, 2, 3) for s in ("png", "pdf")
+    beside = {"table2_thresholds.csv", "claims.csv", "claims.md"}
+    assert names == beside | {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {
+        f"{figure}.{s}" for figure in ("figure1", "figure2", "figure2_log", "figure3") for s in ("png", "pdf")
     }
     assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
     assert len(list(folder.glob("runs/*/k=*/seed=*/metrics.json"))) == 12
@@ -141,7 +142,7 @@ def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])
 def test_reproduce_says_what_it_can_make(target: tuple[str, ...]) -> None:
     done = command("experiments.reproduce", *target)
-    assert done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, all" in done.stderr
+    assert done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, claims, all" in done.stderr
 
 
 def test_an_impossible_grid_is_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -47,9 +47,15 @@ def test_help_is_what_make_alone_says() -> None:
 
 
 @needs_make
-@pytest.mark.parametrize("result", ["table1", "table2", "table3", "figure2", "figure3"])
+@pytest.mark.parametrize("result", ["table1", "table2", "table3", "figure2", "figure3", "claims"])
 def test_variables_not_given_add_nothing(result: str) -> None:
     assert last_command(f"reproduce-{result}") == f".venv/bin/python -m experiments.reproduce {result}"
+
+
+@needs_make
+def test_reproduce_alone_makes_everything() -> None:
+    command = last_command("reproduce", "EXPERIMENT=quick")
+    assert command == ".venv/bin/python -m experiments.reproduce all experiment=quick"
 
 
 @needs_make

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -162,27 +163,44 @@ class World:
         parts = zip(images, np.split(text, stops[:-1]), np.split(ranking, stops[:-1]), strict=True)
         return [Task(i.image_id, t, r, i.caption, i.ranked_by, i.ranked) for i, t, r in parts]
 
-    @cached_property
-    def threshold(self) -> float:
-        """Mean over the train split of a photograph's CLIP score with each of its captions."""
+    @property
+    def _threshold_key(self) -> dict[str, Any]:
         protocol = self.settings.protocol
-        key = {
+        return {
             "clip": self.clip.identity,
             "train": self.data_identity("train"),
             "photographs": protocol.threshold,
             "characters": protocol.caption_characters,
         }
 
+    @cached_property
+    def train_scores(self) -> np.ndarray:
+        """CLIP score of each train photograph with each of its captions, float64 [pairs], in the order of
+        `train.captions`; rounded to half precision where the protocol's threshold is."""
+
         def compute() -> np.ndarray:
+            protocol = self.settings.protocol
             counts = torch.tensor([len(captions) for captions in self.train.captions])
             captions = [cut(c, protocol) for captions in self.train.captions for c in captions]
             text = self.clip.encode_text(captions).cpu().double()
             raw = protocol.threshold == "raw"
             photographs = self._photographs(self.train, "threshold", self._encode_raw if raw else self._encode_prepared)
             scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
-            return (scores.half().float().mean().half().double() if raw else scores.mean()).numpy()
+            return (scores.half().double() if raw else scores).numpy()
 
-        return float(self.cache.get("threshold", key, compute))
+        return self.cache.get("train-scores", self._threshold_key, compute)
+
+    @cached_property
+    def threshold(self) -> float:
+        """Mean over the train split of a photograph's CLIP score with each of its captions."""
+
+        def compute() -> np.ndarray:
+            scores = torch.from_numpy(self.train_scores)
+            raw = self.settings.protocol.threshold == "raw"
+            return (scores.float().mean().half().double() if raw else scores.mean()).numpy()
+
+        # Kept beside the scores: the last bit of a mean may depend on the number of threads.
+        return float(self.cache.get("threshold", self._threshold_key, compute))
 
     def _encode_prepared(self, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
         return self.clip.encode_pil(pictures)

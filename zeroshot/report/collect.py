@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import pandas as pd
 
 from zeroshot.errors import UserError
 from zeroshot.metrics.best_score import mean_best_curve
+from zeroshot.metrics.expected_best import mean_expected_curve
 from zeroshot.runs import read_metrics
 
 ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
+# Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"run": mean_best_curve, "expected": mean_expected_curve}
 
 
 def collect(runs: Iterable[Path]) -> pd.DataFrame:
@@ -35,14 +38,28 @@ def find_runs(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("runs/*/k=*/seed=*/metrics.json"))
 
 
-def curve(run: Path) -> np.ndarray:
-    """Mean best score of a run after b = 1 … b_max images, float64 [b_max], from its scores.parquet."""
+def check_curve(kind: str) -> None:
+    """Raises UserError for a kind of curve that there is not."""
+    if kind not in CURVES:
+        raise UserError(f"curve = {kind!r}, but allowed is {', '.join(CURVES)}")
+
+
+def curve(run: Path, kind: str = "run") -> np.ndarray:
+    """Mean best score of a run after b = 1 … b_max images, float64 [b_max], from its scores.parquet.
+
+    Args:
+        run: a finished run's folder.
+        kind: `run`, the running maximum (the paper's), or `expected`, the expected best of b of the same scores.
+
+    Raises UserError for another kind.
+    """
+    check_curve(kind)
     scores = pd.read_parquet(run / "scores.parquet", columns=["image_id", "score", "b"])
     b_max = int(scores["b"].max())
-    return mean_best_curve(scores["score"].to_numpy().reshape(-1, b_max))
+    return CURVES[kind](scores["score"].to_numpy().reshape(-1, b_max))
 
 
-def curves(table: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
+def curves(table: pd.DataFrame, kind: str = "run") -> dict[tuple[str, int], np.ndarray]:
     """{(generator, k): mean best-score curves of its seeds, float64 [seeds, b_max]} of a collected table."""
     groups = table.groupby(["generator", "k"], sort=True)
-    return {(str(g), int(k)): np.stack([curve(path) for path in rows["path"]]) for (g, k), rows in groups}
+    return {(str(g), int(k)): np.stack([curve(path, kind) for path in rows["path"]]) for (g, k), rows in groups}

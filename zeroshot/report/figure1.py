@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from zeroshot.report.figure3 import search_texts
-from zeroshot.report.figures import NAMES
 from zeroshot.report.redraw import redraw
+from zeroshot.report.style import NAMES
 from zeroshot.settings import RunSettings
 from zeroshot.worlds import World
 

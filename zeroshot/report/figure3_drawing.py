@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from zeroshot.report.figure3 import OF_THE_PAPER, PERCENTILES, Cell, Row
-from zeroshot.report.figures import NAMES
+from zeroshot.report.style import NAMES
 from zeroshot.settings import RunSettings
 
 # Inches.

@@ -1,55 +1,99 @@
-"""Figure 2: mean best CLIP score against the number of images drawn."""
+"""Figure 2: mean best CLIP score against the number of images drawn, with a linear and a logarithmic axis."""
 
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from zeroshot.imagine import checkpoints
 from zeroshot.report.collect import curves
+from zeroshot.report.logfit import fit_log
+from zeroshot.report.style import NAMES, by_name, k_style
 
-# Okabe and Ito's palette: told apart by colour-blind readers; line styles tell them apart in grey print.
-COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00")
-STYLES = ("-", "-", "--", "-.", ":", "-")
-NAMES = {"sagan": "SAGAN", "biggan": "BigGAN"}
+TITLE_CHARACTERS = 58  # of a title, above each panel
+FITTED = "thin lines: least-squares fits a + c·log b, natural logarithm"
+SMALL: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 7.5, "frameon": False}
+SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLIP score"}
 
 
-def figure2(runs: pd.DataFrame, title: str) -> Figure:
+def figure2(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
     """A panel per generator, a curve per k, band = ± sample standard deviation over seeds, the threshold as a line.
 
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
         title: what the figure's numbers belong to; names the world.
+        curve: `run`, the running maximum of the draws in their order, or `expected`, the expected best of b of them.
     """
-    found = curves(runs)
-    generators = sorted({generator for generator, _ in found}, key=lambda g: (g != "sagan", g))
-    all_k = sorted({k for _, k in found})
-    threshold = float(runs["threshold"].iloc[0])
-    figure = Figure(figsize=(4.2 * len(generators), 3.6), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(generators), sharey=True))
-    for panel, generator in zip(panels, generators, strict=True):
-        for number, k in enumerate(all_k):
-            if (generator, k) in found:
-                _draw_curve(panel, found[generator, k], k, number)
-        panel.axhline(threshold, color="0.35", linewidth=1, linestyle=(0, (5, 2)), label="train threshold")
-        panel.set(title=NAMES.get(generator, generator), xlabel="images drawn (b)", xlim=(1, None))
-        panel.grid(alpha=0.25, linewidth=0.5)
-    panels[0].set_ylabel("mean best CLIP score")
-    panels[-1].legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
-    figure.suptitle(title, fontsize=9)
+    found = curves(runs, curve)
+    figure, panels = _panels(runs, title, curve, height=3.6)
+    for (generator, k), values in found.items():
+        _draw_curve(panels[generator], values, k, f"k = {k}")
+    for panel in panels.values():
+        _draw_threshold(panel, runs)
+        panel.set(xlim=(1, None))
+    list(panels.values())[-1].legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
     return figure
 
 
-def _draw_curve(panel: matplotlib.axes.Axes, values: np.ndarray, k: int, number: int) -> None:
+def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
+    """Figure 2 with a logarithmic x axis and the least-squares fit a + c·log b of each curve, as a thin line; each
+    panel's legend gives a, c and R². Arguments as `figure2`.
+    """
+    found = curves(runs, curve)
+    figure, panels = _panels(runs, title, curve, height=5.2)
+    for (generator, k), values in found.items():
+        mean = values.mean(axis=0)
+        fit = fit_log(mean)
+        words = "too few images for a fit" if fit is None else f"{fit.formula}, R² = {fit.r2:.4f}"
+        _draw_curve(panels[generator], values, k, f"k = {k}: {words}")
+        if fit is not None:
+            b = np.array([1, len(mean)])
+            panels[generator].plot(b, fit.at(b), color=k_style(k).colour, linewidth=0.7)
+    for panel in panels.values():
+        b_max = int(panel.dataLim.x1)
+        _draw_threshold(panel, runs)
+        panel.set(xscale="log", xlim=(1, max(b_max, 2)))
+        panel.set_xticks(list(checkpoints(b_max)))
+        panel.xaxis.set_major_formatter(ScalarFormatter())
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.legend(title=FITTED, loc="upper center", bbox_to_anchor=(0.5, -0.14), **SMALL)
+    return figure
+
+
+def _panels(runs: pd.DataFrame, title: str, curve: str, height: float) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with an empty panel per generator, in the paper's order."""
+    generators = sorted(runs["generator"].unique(), key=by_name)
+    figure = Figure(figsize=(4.2 * len(generators), height), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(generators), sharey=True))
+    for panel, generator in zip(panels, generators, strict=True):
+        panel.set(title=NAMES.get(generator, generator), xlabel="images drawn (b)")
+        panel.grid(alpha=0.25, linewidth=0.5)
+    panels[0].set_ylabel(SCORE_AXES[curve])
+    figure.suptitle(textwrap.fill(title, TITLE_CHARACTERS * len(generators)), fontsize=9)
+    return figure, dict(zip(generators, panels, strict=True))
+
+
+def _draw_curve(panel: Axes, values: np.ndarray, k: int, label: str) -> None:
+    """Mean and spread of the seeds' curves [seeds, b_max]."""
     b = np.arange(1, values.shape[1] + 1)
     mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-    colour = COLOURS[number % len(COLOURS)]
-    panel.plot(b, mean, color=colour, linestyle=STYLES[number % len(STYLES)], linewidth=1.4, label=f"k = {k}")
-    panel.fill_between(b, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+    style = k_style(k)
+    panel.plot(b, mean, color=style.colour, linestyle=style.line, linewidth=1.4, label=label)
+    panel.fill_between(b, mean - spread, mean + spread, color=style.colour, alpha=0.2, linewidth=0)
+
+
+def _draw_threshold(panel: Axes, runs: pd.DataFrame) -> None:
+    height = float(runs["threshold"].iloc[0])
+    panel.axhline(height, color="0.35", linewidth=1, linestyle=(0, (4, 3)), label="train threshold")
 
 
 def save(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list[Path]:

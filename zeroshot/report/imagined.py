@@ -21,11 +21,10 @@ from matplotlib.ticker import MaxNLocator
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.imagine import SearchResult
 from zeroshot.prompts import Pairs
+from zeroshot.report.style import k_style
 
 FILES = ("best.png", "strip.png", "curve.png", "labels.csv", "imagine.json")
 COLUMNS = 6  # pictures in a row of the strip
-# Okabe and Ito's palette, as in Figure 2.
-GREY, BLUE, ORANGE = "0.6", "#0072B2", "#D55E00"
 # For prompts in scripts that matplotlib's own font lacks, whichever of these is installed.
 FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Noto Sans", "Unifont")
 
@@ -65,17 +64,11 @@ def curve(result: SearchResult, setting: str) -> Figure:
     title = _wrapped(sentence(result.prompts), 80)
     figure = Figure(figsize=(6.4, 3.6 + 0.17 * title.count("\n")), layout="constrained")
     axes = figure.subplots()
-    axes.plot(b, result.scores, ".", color=GREY, markersize=4, label="each image", zorder=1)
-    axes.step(
-        b, np.maximum.accumulate(result.scores), where="post", color=BLUE, linewidth=1.6, label="best so far", zorder=2
-    )
-    axes.plot(
-        *([result.b], [result.score], "*"),
-        color=ORANGE,
-        markersize=11,
-        label=f"b = {result.b}: {result.score:.4f}",
-        zorder=3,
-    )
+    colour, best = k_style(len(result.labels)).colour, np.maximum.accumulate(result.scores)
+    axes.plot(b, result.scores, ".", color="0.6", markersize=4, label="each image", zorder=1)
+    axes.step(b, best, where="post", color=colour, linewidth=1.6, label="best so far", zorder=2)
+    winner = f"b = {result.b}: {result.score:.4f}"
+    axes.plot([result.b], [result.score], "*", color=colour, mec="black", markersize=11, label=winner, zorder=3)
     axes.set(xlabel="images drawn (b)", ylabel="CLIP score")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.02)

@@ -10,14 +10,16 @@ FOLDER = "published"
 MEASURES = {"best_clip_score": "table1_clip_score", "frechet_distance": "table1_fid"}
 
 
+def published_runs() -> pd.DataFrame:
+    """Table 3 as printed, in the form of collected runs: columns generator, k, seed and both measures."""
+    scores, distances = (_read(name).rename(columns={"fid": "frechet_distance"}) for name in MEASURES.values())
+    return scores.merge(distances, on=["generator", "k", "seed"], validate="one_to_one")
+
+
 def published_table1() -> pd.DataFrame:
     """Table 1 as printed, means of three seeds: columns generator, k, paper_best_clip_score, paper_frechet_distance."""
-    parts = []
-    for measure, name in MEASURES.items():
-        table = _read(name)
-        value = table.columns[-1]  # best_clip_score or fid
-        parts.append(table.groupby(["generator", "k"])[value].mean().rename(f"paper_{measure}"))
-    return pd.concat(parts, axis=1).reset_index()
+    means = published_runs().groupby(["generator", "k"])[list(MEASURES)].mean()
+    return means.add_prefix("paper_").reset_index()
 
 
 def published_table2() -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
 
 MEASURES = ("best_clip_score", "frechet_distance")
+LATEX_SIGNS = {"±": r"$\pm$", ">": "$>$", "%": r"\%", "_": r"\_"}
 
 
 def table3(runs: pd.DataFrame) -> pd.DataFrame:
@@ -45,15 +46,22 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     table["seeds"] = groups["seed"].nunique()
     columns = [name for measure in MEASURES for name in (measure, f"{measure}_std")]
     table = table[[*columns, "seeds"]].reset_index()
-    return beside_the_paper(table, published_table1()) if _of_the_paper(runs) else table
+    return beside_the_paper(table, published_table1()) if of_the_paper(runs) else table
 
 
 def table2(runs: pd.DataFrame) -> pd.DataFrame:
     """Table 2: images until the mean best score exceeds the threshold, one row per generator and k.
 
     Returns:
-        columns generator, k, images_mean, images_std (both empty unless all seeds reach it), reached, seeds.
+        columns generator, k, images_mean, images_std (both empty unless all seeds reach it), reached, seeds; in
+        world=paper also the published values (paper_…) and the difference.
     """
+    table = images_needed(runs)
+    return beside_the_paper(table, published_table2()) if of_the_paper(runs) else table
+
+
+def images_needed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Table 2's own columns from the runs' images_to_threshold, which is missing where a run never reaches it."""
     rows = []
     for (generator, k), group in runs.groupby(["generator", "k"], sort=True):
         images = pd.to_numeric(group["images_to_threshold"])
@@ -68,11 +76,11 @@ def table2(runs: pd.DataFrame) -> pd.DataFrame:
                 "seeds": len(group),
             }
         )
-    table = pd.DataFrame(rows)
-    return beside_the_paper(table, published_table2()) if _of_the_paper(runs) else table
+    return pd.DataFrame(rows)
 
 
-def _of_the_paper(runs: pd.DataFrame) -> bool:
+def of_the_paper(runs: pd.DataFrame) -> bool:
+    """Whether collected runs belong to world=paper, the only one beside which the published numbers stand."""
     return "world" in runs and bool((runs["world"] == "paper").all())
 
 
@@ -130,13 +138,19 @@ def _in_the_papers_order(column: pd.Series) -> pd.Series:
     return column.map(lambda value: first.get(value, value))
 
 
-def write_tables(name: str, table: pd.DataFrame, title: str, folder: Path, b_max: int) -> pd.DataFrame:
-    """Write <folder>/<name>.csv, .md and .tex; `title` names the world. Returns the table in the paper's shape."""
+def write_tables(
+    name: str, table: pd.DataFrame, title: str, folder: Path, b_max: int, stem: str | None = None
+) -> pd.DataFrame:
+    """Write <folder>/<stem>.csv, .md and .tex; `title` names the world, `stem` is `name` where it is not given.
+
+    Returns the table in the paper's shape.
+    """
+    stem = stem or name
     folder.mkdir(parents=True, exist_ok=True)
     shaped = paper_shape(name, table, b_max)
-    replace_file(folder / f"{name}.csv", table.to_csv(index=False))
-    replace_file(folder / f"{name}.md", f"**{title}**\n\n{markdown(shaped)}\n")
-    replace_file(folder / f"{name}.tex", latex(shaped, title, name))
+    replace_file(folder / f"{stem}.csv", table.to_csv(index=False))
+    replace_file(folder / f"{stem}.md", f"**{title}**\n\n{markdown(shaped)}\n")
+    replace_file(folder / f"{stem}.tex", latex(shaped, title, stem))
     return shaped
 
 
@@ -151,8 +165,13 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame, title: str, label: str) -> str:
     """A LaTeX table environment with booktabs' rules."""
 
+    def escaped(text: str) -> str:
+        for sign, command in LATEX_SIGNS.items():
+            text = text.replace(sign, command)
+        return text
+
     def line(cells: list[str]) -> str:
-        return " & ".join(cell.replace("±", r"$\pm$").replace(">", "$>$") for cell in cells) + r" \\"
+        return " & ".join(map(escaped, cells)) + r" \\"
 
     body = [line(list(map(str, row))) for row in table.itertuples(index=False)]
     text_columns = sum(not column.startswith("k = ") for column in table.columns)
@@ -161,7 +180,7 @@ def latex(table: pd.DataFrame, title: str, label: str) -> str:
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{title}}}",
+            rf"\caption{{{escaped(title)}}}",
             rf"\label{{tab:{label}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
