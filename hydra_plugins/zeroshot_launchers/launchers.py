@@ -26,9 +26,7 @@ except ImportError:
             pass
 
         def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-            print(
-                "error: hydra/launcher=slurm needs an extra: pip install 'clip-zeroshot-gan[cluster]'", file=sys.stderr
-            )
+            print("error: hydra/launcher=slurm needs an extra: pip install -e '.[cluster]'", file=sys.stderr)
             sys.exit(USER_ERROR)
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -74,11 +72,10 @@ class SlurmLauncher(Submitit):
         """Submit the jobs as one array and wait for them; they go on without this process, should it end."""
         try:
             jobs = super().launch(job_overrides, initial_job_idx)
-        except Exception as error:
-            if not type(error).__module__.startswith("submitit"):
-                raise
-            # A job that ended without a result, or no Slurm at all: submitit's first line says which.
-            print(f"error: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        except Exception as error:  # no Slurm here, fields that it refuses, or a job that ended without a result
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            assert self.config is not None
+            print(f"error: {reason[0]} (logs: {self.config.hydra.sweep.dir}/slurm)", file=sys.stderr)
             sys.exit(ENVIRONMENT_FAILURE)
         leave_if_failed(jobs)
         return jobs
