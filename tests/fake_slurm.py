@@ -19,7 +19,8 @@ def start(script: Path, index: int) -> None:
     """Run a job of the array, as a process that outlives this one."""
     own = {"SLURM_JOB_ID": f"{JOB}_{index}", "SLURM_ARRAY_JOB_ID": JOB, "SLURM_ARRAY_TASK_ID": str(index)}
     place = {"SLURM_NTASKS": "1", "SLURM_JOB_NUM_NODES": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
-    subprocess.Popen(["bash", str(script)], env=os.environ | own | place, start_new_session=True)
+    environment, quiet = os.environ | own | place, subprocess.DEVNULL
+    subprocess.Popen(["bash", str(script)], env=environment, start_new_session=True, stdout=quiet, stderr=quiet)
 
 
 def main(command: str, *arguments: str) -> None:
@@ -38,6 +39,7 @@ def main(command: str, *arguments: str) -> None:
             option = kept.pop(0)
             if option in ("--output", "--error"):
                 name = kept.pop(0).replace("%A_%a", os.environ["SLURM_JOB_ID"]).replace("%t", "0")
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
                 outputs[option] = Path(name).open("a")  # noqa: SIM115
         (QUEUE / f"{os.environ['SLURM_JOB_ID']}.pid").write_text(str(os.getpid()))
         os.dup2(outputs["--output"].fileno(), 1)

@@ -276,8 +276,8 @@ def test_slurm_jobs_are_queued_again_and_go_on(output: Path, tmp_path: Path) -> 
         script.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/fake_slurm.py {name} "$@"\n')
         script.chmod(0o755)
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "FAKE_SLURM": str(queue), "OMP_NUM_THREADS": "1"}
-    settings = ("captions=20", "b_max=200", "device=cpu", "search.images=fresh", "k=10")
-    sweep = ["experiments.run", "-m", *settings, "generator=sagan,biggan", f"output={output}"]
+    settings = ("captions=17", "b_max=200", "device=cpu", "search.images=fresh", "k=10")
+    sweep = ["experiments.run", "-m", *settings, "generator=sagan", "seed=42,43", f"output={output}"]
     slurm = ["hydra/launcher=slurm", "hydra.launcher.partition=gpu", "+hydra.launcher.qos=high"]
     process = subprocess.Popen(
         [sys.executable, "-m", *sweep, *slurm],
