@@ -7,17 +7,34 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
 USER_ERROR, ENVIRONMENT_FAILURE = 2, 3
+SCHEDULERS = (signal.SIGUSR1, signal.SIGUSR2)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *SCHEDULERS)
+
+
+class JobFailed(Exception):
+    """A sweep's job ended with an error: its line and its exit code. The other jobs go on."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, code)
+        self.message, self.code = message, code
 
 
 class StopRequest:
-    """SIGINT or SIGTERM: the first lets the block in hand finish, the second exits at once."""
+    """A signal that asks to stop: the first lets the block in hand finish, the second exits at once.
+
+    SIGUSR1 and SIGUSR2 are what schedulers send ahead of a time limit. Where the scheduler's own code has a handler for
+    one of them (submitit's puts the job back into the queue), it is called once the block is finished; SIGTERM, which
+    it leaves alone, then stays left alone: Slurm would take an exit for the job's end and not queue it again.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         """True once a signal has come."""
@@ -25,8 +42,23 @@ class StopRequest:
 
     def listen(self) -> None:
         """Install the handlers."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        scheduled = any(callable(self._before[number]) for number in SCHEDULERS)
+        for number in SIGNALS:
+            if not (scheduled and number == signal.SIGTERM):
+                signal.signal(number, self._note)
+
+    def restore(self) -> None:
+        """Put back the handlers that were there before, for whatever comes after the work."""
+        for number, handler in self._before.items():
+            if handler is not None:  # one that is not Python's cannot be put back
+                signal.signal(number, handler)
+
+    def hand_on(self) -> None:
+        """Call the scheduler's handler of the signal that has come, if it has one; it does not return."""
+        handler = self._before.get(self.signal or 0)
+        if self.signal in SCHEDULERS and callable(handler):
+            handler(self.signal, None)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
@@ -35,18 +67,24 @@ class StopRequest:
         print("\nfinishing the block in hand; once more to stop at once", file=sys.stderr)
 
 
-def guarded(work: Callable[[StopRequest], None]) -> None:
-    """Run `work` and leave with the contract's exit code: 0, 2 (user), 3 (surroundings), 130 or 143 (signals)."""
+def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None:
+    """Run `work` and leave with the contract's exit code: 0, 2 (user), 3 (surroundings), 130 or 143 (signals).
+
+    In a sweep an error raises JobFailed, so that the sweep's other jobs are not lost; a signal still ends it.
+    """
     stop = StopRequest()
     stop.listen()
     try:
         work(stop)
     except UserError as error:
-        _leave(f"error: {error}", USER_ERROR)
+        _fail(f"error: {error}", USER_ERROR, in_sweep)
     except EnvironmentFailure as error:
-        _leave(f"error: {error}", ENVIRONMENT_FAILURE)
+        _fail(f"error: {error}", ENVIRONMENT_FAILURE, in_sweep)
     except Interrupted as error:
+        stop.hand_on()
         _leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
+    finally:
+        stop.restore()
 
 
 def help_if_asked(text: str) -> None:
@@ -55,6 +93,12 @@ def help_if_asked(text: str) -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(text.strip())
         sys.exit(0)
+
+
+def _fail(message: str, code: int, in_sweep: bool) -> None:
+    if in_sweep:
+        raise JobFailed(" ".join(message.split()), code) from None
+    _leave(message, code)
 
 
 def _leave(message: str, code: int) -> None:

@@ -20,6 +20,7 @@ from zeroshot.settings import (
     SearchSettings,
     WorldSettings,
 )
+from zeroshot.shard import WHOLE
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Experiment:
     # Where and on what: no result depends on these.
     device: str = "auto"  # auto, cpu, cuda, cuda:<number>
     output: str = "outputs"
+    # Which part of the run this process computes: 2/8 is the second of eight (docs/cluster.md).
+    shard: str = str(WHOLE)
     # The grid of `experiments.reproduce`; `experiments.run` takes one point of it from generator, k and seed.
     grid: Grid = field(default_factory=lambda: Grid())
     figure3: Figure3 = field(default_factory=lambda: Figure3())

@@ -20,6 +20,7 @@ from zeroshot.loading import check_present
 from zeroshot.report.collect import collect
 from zeroshot.runs import run, run_path
 from zeroshot.settings import RunSettings, check_run
+from zeroshot.shard import WHOLE, Shard
 from zeroshot.worlds import World
 
 
@@ -41,6 +42,11 @@ def grid_settings(
 
 def checked_world(grid: Sequence[RunSettings], config: DictConfig) -> World:
     """The world of a grid; whatever is wrong with the settings or missing is said before anything runs."""
+    if Shard.parse(config.shard) != WHOLE:
+        raise UserError(
+            f"shard = {config.shard}, but the grid is computed in whole runs: give shard to experiments.run, "
+            "then this command without it"
+        )
     world = World(grid[0], config.device, cache=Path(config.output) / "cache")
     for settings in grid:
         check_run(settings, len(world.labels))

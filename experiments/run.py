@@ -5,21 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.cli import StopRequest, guarded
 from experiments.config import register, run_settings
-from zeroshot.runs import run, run_path
+from zeroshot.runs import run_path, run_shard
+from zeroshot.shard import Shard
 from zeroshot.worlds import World
 
 register()
 
 
 def one_run(config: DictConfig, stop: StopRequest) -> None:
-    """Compute what is missing of the run that the configuration names, and say where it lies."""
-    settings, output = run_settings(config), Path(config.output)
+    """Compute what is missing of the run, or of the shard of it, that the configuration names; say where it lies."""
+    settings, output, shard = run_settings(config), Path(config.output), Shard.parse(config.shard)
     world = World(settings, config.device, cache=output / "cache")
-    metrics = run(world, settings, output, should_stop=stop)
+    metrics = run_shard(world, settings, output, shard, should_stop=stop)
+    if metrics is None:
+        print(
+            f"{run_path(output, settings)}: shard {shard} is done, others are missing; the last puts the run together"
+        )
+        return
     passed = metrics["images_to_threshold"]
     print(
         f"{run_path(output, settings)}: world {metrics['world']}, best CLIP score {metrics['best_clip_score']:.4f}, "
@@ -31,7 +39,7 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Hydra's entry point."""
-    guarded(lambda stop: one_run(config, stop))
+    guarded(lambda stop: one_run(config, stop), in_sweep=HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 if __name__ == "__main__":

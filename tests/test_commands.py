@@ -84,6 +84,7 @@ BAD_INPUT: dict[tuple[str, ...], tuple[int, str]] = {
     ("batch_size=0",): (2, "batch_size = 0"),
     ("precision=fp8",): (2, "precision = 'fp8'"),
     ("search.images=all",): (2, "search.images = 'all'"),
+    ("shard=9/8",): (2, "shard = 9/8, but shards are counted from 1: give 1/8 to 8/8"),
     ("generator=biggan", "generator.truncation=1.5"): (2, "truncation = 1.5"),
     ("device=tpu",): (2, "device = 'tpu'"),
     ("output=/proc/nothing",): (3, "/proc/nothing"),

@@ -23,6 +23,12 @@ def composed(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
+def composed_with_hydra(*overrides: str) -> DictConfig:
+    """What a launcher is given: the configuration of a sweep with Hydra's own part."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=["hydra.job.name=run", *overrides], return_hydra_config=True)
+
+
 def choices() -> list[str]:
     """group=choice for every YAML file of a group that a user can name."""
     groups = ("world", "generator", "clip", "data", "features", "protocol", "search", "experiment")
@@ -83,7 +89,7 @@ def test_a_run_with_other_settings_has_another_folder() -> None:
 
 
 def test_device_and_output_are_no_part_of_a_run() -> None:
-    assert run_settings(composed("device=cpu", "output=elsewhere")) == run_settings(composed())
+    assert run_settings(composed("device=cpu", "output=elsewhere", "shard=2/8")) == run_settings(composed())
 
 
 @pytest.mark.parametrize(

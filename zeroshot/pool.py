@@ -25,6 +25,7 @@ from zeroshot.draws import draw
 from zeroshot.engine import Addresses, Engine
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.rundir import write_file
+from zeroshot.shard import WHOLE, Shard
 
 logger = logging.getLogger(__name__)
 
@@ -70,21 +71,19 @@ class Pool:
                 )
 
     def fill(
-        self, class_index: np.ndarray, image_index: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+        self,
+        class_index: np.ndarray,
+        image_index: np.ndarray,
+        should_stop: Callable[[], bool] = lambda: False,
+        shard: Shard = WHOLE,
     ) -> int:
-        """Make what is missing of the given images; returns how many this process made.
+        """Make what is missing of the given images, or of a shard's part of their blocks; returns how many this
+        process made.
 
         Raises Interrupted after the block in hand where `should_stop` says so.
         """
         self._extend(_keys(class_index, image_index))
-        wanted = set(_keys(class_index, image_index).tolist())
-        blocks = [
-            (extension, number)
-            for extension, keys in self._extensions().items()
-            for number in range(-(-len(keys) // BLOCK))
-            if not wanted.isdisjoint(keys[number * BLOCK : (number + 1) * BLOCK].tolist())
-        ]
-        missing = [block for block in blocks if self._open(*block) is None]
+        missing = self._missing(class_index, image_index, shard)
         made = 0
         with tqdm(
             total=len(missing) * BLOCK, desc=f"pool seed={self.seed}", unit="img", disable=None, leave=False
@@ -102,6 +101,10 @@ class Pool:
                     time.sleep(0.5)  # another process is at these
                 missing = held
         return made
+
+    def filled(self, class_index: np.ndarray, image_index: np.ndarray) -> bool:
+        """Whether all of the given images are there, once `fill` has listed them."""
+        return not self._missing(class_index, image_index, WHOLE)
 
     def embeddings(self, class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
         """CLIP embeddings of images that `fill` has made: float32 unit vectors [n, D] for int64 indices [n]."""
@@ -121,6 +124,18 @@ class Pool:
         if found is None:
             raise EnvironmentFailure(f"{self.folder} holds none of the images asked for: start again")
         return found
+
+    def _missing(self, class_index: np.ndarray, image_index: np.ndarray, shard: Shard) -> list[tuple[str, int]]:
+        """Blocks (extension, number) of the given images that are a shard's and not there."""
+        wanted = set(_keys(class_index, image_index).tolist())
+        blocks = [
+            (extension, number)
+            for extension, keys in self._extensions().items()
+            for number in range(-(-len(keys) // BLOCK))
+            if not wanted.isdisjoint(keys[number * BLOCK : (number + 1) * BLOCK].tolist())
+        ]
+        own = [block for place, block in enumerate(blocks) if shard.takes(place)]
+        return [block for block in own if self._open(*block) is None]
 
     def _extend(self, keys: np.ndarray) -> None:
         """List the images that no earlier call has listed, under the pool's lock."""

@@ -19,6 +19,7 @@ from zeroshot.protocols import Searched, in_protocol
 from zeroshot.rundir import write_file
 from zeroshot.search import Scores, Task, check_finite
 from zeroshot.settings import RunSettings
+from zeroshot.shard import WHOLE, Shard
 from zeroshot.worlds import World
 
 
@@ -29,9 +30,14 @@ class PooledSearch:
     pool: Pool
     plan: Plan
 
-    def fill(self, should_stop: Callable[[], bool] = lambda: False) -> int:
-        """Make what is missing of the plan's images; returns their number."""
-        return self.pool.fill(*self.plan.addresses(), should_stop)
+    def fill(self, should_stop: Callable[[], bool] = lambda: False, shard: Shard = WHOLE) -> int:
+        """Make what is missing of the plan's images, or of a shard's part of them; returns their number."""
+        return self.pool.fill(*self.plan.addresses(), should_stop, shard)
+
+    @property
+    def filled(self) -> bool:
+        """Whether all of the plan's images are there, once `fill` has been called."""
+        return self.pool.filled(*self.plan.addresses())
 
     def run_tasks(self, tasks: list[Task], k: int, b_max: int) -> Scores:
         """Algorithm 1 for all captions; the pool must be filled. Raises EnvironmentFailure for a score not finite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,17 +20,26 @@ import pyarrow.parquet as pq
 import yaml
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.shard import WHOLE, Shard
+
+PATIENCE = 0.2  # seconds: a lock that somebody only looks at, or is just giving back, is free again by then
+
+
+class Held(EnvironmentFailure):
+    """Another process computes the run, or the same shard of it; says who."""
 
 
 class RunDirectory:
-    """One run's folder, held by one process at a time.
+    """One run's folder, held by one process at a time, or by several that each hold another shard of it.
 
     config.yaml comes first, blocks/ holds finished blocks of work, metrics.json comes last and makes the run finished.
+    Whoever holds the whole run has `.lock` to himself; a shard's process shares it and has `.lock-2of8` to itself. The
+    kernel frees the locks of a process that died, so its part is simply taken over.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: TextIO | None = None
+    def __init__(self, path: Path, shard: Shard = WHOLE) -> None:
+        self.path, self.shard = path, shard
+        self._locks: list[tuple[Path, TextIO]] = []
 
     @property
     def finished(self) -> bool:
@@ -37,41 +47,58 @@ class RunDirectory:
         return (self.path / "metrics.json").is_file()
 
     def __enter__(self) -> RunDirectory:
-        """Make the folder and take its lock; raises EnvironmentFailure where it cannot be written or is held."""
+        """Make the folder and take its lock. Raises Held, or EnvironmentFailure where it cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take()
+            if self.shard == WHOLE:
+                own = self._take(self.path / ".lock", fcntl.LOCK_EX)
+            else:
+                own = self._take(self.path / f".lock-{self.shard.index}of{self.shard.count}", fcntl.LOCK_EX)
+                self._take(self.path / ".lock", fcntl.LOCK_SH).truncate(0)
         except OSError as error:
+            self._release()
             raise EnvironmentFailure(
                 f"output folder {self.path} cannot be written ({error.strerror}): give another one with output=…"
             ) from None
-        self._lock.truncate(0)
-        self._lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-        self._lock.flush()
+        except Held:
+            self._release()
+            raise
+        own.truncate(0)
+        own.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        own.flush()
         return self
 
-    def _take(self) -> TextIO:
-        """The lock file, locked. The kernel frees the lock of a process that died, so its run is simply taken over."""
-        path = self.path / ".lock"
+    def _take(self, path: Path, kind: int) -> TextIO:
+        """A lock file, locked. Raises Held."""
+        patience = time.monotonic() + PATIENCE
         while True:
             file = path.open("a+", encoding="utf-8")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
                 file.close()
-                raise EnvironmentFailure(f"{self.path} is being computed by {holder}: wait for it or stop it") from None
+                if time.monotonic() < patience:
+                    time.sleep(0.02)
+                    continue
+                holders = "; ".join(holders_of(self.path)) or "another process"
+                raise Held(f"{self.path} is being computed by {holders}: wait for it or stop it") from None
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                self._locks.append((path, file))
                 return file
             file.close()  # its owner finished and removed it between our open and our lock
+
+    def _release(self) -> None:
+        for path, file in reversed(self._locks):
+            with contextlib.suppress(OSError):  # where other shards hold it too, the last of them removes it
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+            file.close()
+        self._locks = []
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock is not None:
-            (self.path / ".lock").unlink(missing_ok=True)
-            self._lock.close()
+        self._release()
 
     def claim(self, identity: dict[str, Any]) -> None:
         """Write config.yaml, or check that the one there is the same. Raises EnvironmentFailure with what differs."""
@@ -117,6 +144,19 @@ class RunDirectory:
     def drop_blocks(self) -> None:
         """Remove the finished blocks, once everything made of them is written."""
         shutil.rmtree(self.path / "blocks", ignore_errors=True)
+
+
+def holders_of(path: Path) -> list[str]:
+    """Who holds a run's folder: what stands in those of its lock files that somebody holds, with the shard if any."""
+    holders = []
+    for lock in sorted(path.glob(".lock*")):
+        with contextlib.suppress(OSError), lock.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                shard = lock.name.removeprefix(".lock").removeprefix("-").replace("of", "/")
+                holders.append(f"shard {shard} on {file.read().strip()}" if shard else file.read().strip())
+    return [holder for holder in holders if holder]
 
 
 def write_file(final: Path, writer: Callable[[Path], Any]) -> None:

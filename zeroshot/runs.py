@@ -26,12 +26,14 @@ from zeroshot.metrics.features import resized
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
 from zeroshot.parts import departures, variant
-from zeroshot.pooled import pooled_search, pooled_winners
+from zeroshot.pooled import PooledSearch, pooled_search, pooled_winners
 from zeroshot.protocols import Searched, searched
-from zeroshot.rundir import RunDirectory
+from zeroshot.run_tables import scores_table, selected_table
+from zeroshot.rundir import Held, RunDirectory
 from zeroshot.runlog import run_log
 from zeroshot.search import Scores, Task, run_tasks, winners
 from zeroshot.settings import GeneratorSettings, RunSettings, check_run
+from zeroshot.shard import WHOLE, Shard
 from zeroshot.worlds import World
 
 logger = logging.getLogger(__name__)
@@ -62,11 +64,7 @@ def run(
         EnvironmentFailure: folder not writable, held by another process or of another configuration; damaged weights;
             a score that is not finite.
     """
-    check_run(settings, len(world.labels))
-    check_present(settings)
-    images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
-    pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
-    identity = run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
+    images, pooled, identity = _prepared(world, settings, output)
     directory = RunDirectory(run_path(output, settings))
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
@@ -78,8 +76,9 @@ def run(
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(images)
         if pooled:
-            made = pooled.fill(should_stop)
+            pooled.fill(should_stop)
             scores = pooled.run_tasks(tasks, settings.k, settings.b_max)
+            made = int(pooled.plan.depth.sum())  # whichever run or shard made them
         else:
             scores = _search(directory, engine, tasks, settings, should_stop, log)
             made = scores.score.size
@@ -92,6 +91,54 @@ def run(
         directory.drop_blocks()
         log.info("finished after %.1f s", time.monotonic() - started)
         return read_metrics(directory.path)
+
+
+def run_shard(
+    world: World, settings: RunSettings, output: Path, shard: Shard, *, should_stop: Callable[[], bool] = lambda: False
+) -> dict[str, Any] | None:
+    """Do what is missing of one shard of a run, beside others; whoever ends last puts the run together as `run` does.
+
+    The shard's part is every `shard.count`-th block of captions, or of the images of a pool.
+
+    Returns:
+        the run's metrics, or None while other shards are missing.
+
+    Raises as `run` does, also where another process holds the same shard or the whole run.
+    """
+    if shard == WHOLE:
+        return run(world, settings, output, should_stop=should_stop)
+    images, pooled, identity = _prepared(world, settings, output)
+    directory = RunDirectory(run_path(output, settings), shard)
+    with directory, run_log(directory.path) as log:
+        directory.claim(identity)
+        if directory.finished:
+            return read_metrics(directory.path)
+        log.info("shard %s started: %d captions, b_max %d, on %s", shard, len(images), settings.b_max, world.device)
+        if pooled:
+            pooled.fill(should_stop, shard)
+            complete = pooled.filled
+        else:
+            engine = world.engine(settings.generator, settings.batch_size)
+            _search(directory, engine, world.tasks(images), settings, should_stop, log)
+            complete = all((directory.path / name).exists() for name, _ in _blocks(len(images), settings.b_max))
+        log.info("shard %s done", shard)
+    if not complete:
+        return None
+    try:
+        return run(world, settings, output, should_stop=should_stop)
+    except Held:  # by a shard that is ending as well, or by whoever puts the run together
+        return None
+
+
+def _prepared(
+    world: World, settings: RunSettings, output: Path
+) -> tuple[list[Searched], PooledSearch | None, dict[str, Any]]:
+    """What is searched for, the pool if there is one, and the run's identity, once the settings have been checked."""
+    check_run(settings, len(world.labels))
+    check_present(settings)
+    images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
+    pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
+    return images, pooled, run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
 
 
 def run_identity(world: World, settings: RunSettings) -> dict[str, Any]:
@@ -133,25 +180,34 @@ def _search(
     should_stop: Callable[[], bool],
     log: logging.Logger,
 ) -> Scores:
-    """Algorithm 1 block by block; finished blocks are read, not computed."""
-    per_block = max(1, IMAGES_PER_BLOCK // settings.b_max)  # captions
+    """Algorithm 1 block by block, or a shard's part of it; finished blocks are read, not computed."""
+    own = [block for n, block in enumerate(_blocks(len(tasks), settings.b_max)) if directory.shard.takes(n)]
+    captions = sum(rows.stop - rows.start for _, rows in own)
     title = f"{settings.generator.name} k={settings.k} seed={settings.seed}"
-    parts = []
-    with tqdm(total=len(tasks) * settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar:
-        for start in range(0, len(tasks), per_block):
-            block = tasks[start : start + per_block]
-            name = f"blocks/{start:05d}.parquet"
+    parts = [Scores(np.empty((0, settings.b_max), dtype=np.int64), np.empty((0, settings.b_max)))]
+    done = 0
+    with tqdm(total=captions * settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar:
+        for name, rows in own:
+            block = tasks[rows]
             part = _read_block(directory.read_table(name), len(block), settings.b_max)
+            done += len(block)
             if part is None:
                 if should_stop():
                     raise Interrupted(str(directory.path))
                 part = run_tasks(engine, block, settings.k, settings.b_max, settings.seed)
                 columns = {"class_index": part.class_index.ravel(), "score": part.score.ravel()}
                 directory.write_table(name, pd.DataFrame(columns))
-                log.info("%d of %d captions searched", start + len(block), len(tasks))
+                log.info("%d of %d captions searched", done, captions)
             parts.append(part)
             bar.update(len(block) * settings.b_max)
     return Scores(np.concatenate([p.class_index for p in parts]), np.concatenate([p.score for p in parts]))
+
+
+def _blocks(captions: int, b_max: int) -> list[tuple[str, slice]]:
+    """The blocks of a search: each one's file and which captions it holds."""
+    per_block = max(1, IMAGES_PER_BLOCK // b_max)  # captions
+    starts = range(0, captions, per_block)
+    return [(f"blocks/{start:05d}.parquet", slice(start, min(start + per_block, captions))) for start in starts]
 
 
 def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores | None:
@@ -191,44 +247,6 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         "images_generated": len(selected),
         "distinct_selected": len(np.unique(selected.latent[:, 0])),
     }
-
-
-def scores_table(images: list[Searched], scores: Scores) -> pd.DataFrame:
-    """scores.parquet: one row per test image and b; `score` is that of the b-th image, not the running best.
-
-    Where images come from a pool, `image_index` says which of its class's it was.
-    """
-    count, b_max = scores.score.shape
-    caption_ids = [np.array(image.caption_ids)[image.caption] for image in images]
-    columns = pd.DataFrame(
-        {
-            "image_id": np.repeat(np.array([image.image_id for image in images], dtype=object), b_max),
-            "caption_id": np.concatenate(caption_ids).astype(np.int64),
-            "b": np.tile(np.arange(1, b_max + 1), count),
-            "label_index": scores.class_index.ravel(),
-            "score": scores.score.ravel(),
-        }
-    )
-    return columns if scores.image_index is None else columns.assign(image_index=scores.image_index.ravel())
-
-
-def selected_table(world: World, images: list[Searched], scores: Scores) -> pd.DataFrame:
-    """selected.parquet: one row per test image, the winner of its search."""
-    rows, won = np.arange(len(images)), scores.best_b - 1
-    label_index = scores.class_index[rows, won]
-    caption = [int(image.caption[b]) for image, b in zip(images, won, strict=True)]
-    columns = pd.DataFrame(
-        {
-            "image_id": [image.image_id for image in images],
-            "caption_id": [image.caption_ids[row] for image, row in zip(images, caption, strict=True)],
-            "caption": [image.captions[row] for image, row in zip(images, caption, strict=True)],
-            "b": scores.best_b,
-            "label_index": label_index,
-            "label": [world.labels[i] for i in label_index],
-            "score": scores.score[rows, won],
-        }
-    )
-    return columns if scores.image_index is None else columns.assign(image_index=scores.image_index[rows, won])
 
 
 def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
         if (path / "metrics.json").exists():
             row |= _finished(path)
             kind, state = "finished", "finished"
-        elif (holder := _holder(path / ".lock")) is not None:
-            kind, state = "held", f"held by {holder} ({state.removeprefix('unfinished, ')})"
+        elif holders := [holder for lock in sorted(path.glob(".lock*")) if (holder := _holder(lock)) is not None]:
+            kind, state = "held", f"held by {', '.join(holders)} ({state.removeprefix('unfinished, ')})"
     except Damaged as damage:
         kind, state = "damaged", f"damaged: {damage}"
     except OSError as error:
@@ -93,7 +93,7 @@ def _finished(path: Path) -> dict[str, Any]:
 def _unfinished(path: Path, config: dict[str, Any] | None) -> tuple[str, str]:
     """How far an unfinished run is, by the blocks it has finished. Raises Damaged."""
     if config is None:
-        if any(child.name != ".lock" for child in path.iterdir()):
+        if not all(child.name.startswith(".lock") for child in path.iterdir()):
             raise Damaged("config.yaml is missing")
         return "unfinished", "unfinished, nothing done yet"
     try:
@@ -115,22 +115,25 @@ def _rows(block: Path) -> int:
 
 
 def _holder(lock: Path) -> str | None:
-    """Who computes a run, by its lock file; None where nobody does, as after a process that was killed."""
+    """Who computes a run or a shard, by its lock file; None where nobody does, as after a process that was killed."""
     try:
         found = LOCK.search(lock.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
     if found is None:
         return None
+    who = f"pid {found['pid']}"
+    if lock.name != ".lock":  # .lock-2of8
+        who += f" for shard {lock.name.removeprefix('.lock-').replace('of', '/')}"
     if found["host"] != socket.gethostname():
-        return f"pid {found['pid']} on {found['host']}"  # whether it lives cannot be seen from here
+        return f"{who} on {found['host']}"  # whether it lives cannot be seen from here
     try:
         os.kill(int(found["pid"]), 0)
     except (ProcessLookupError, OverflowError):
         return None
     except PermissionError:
         pass  # somebody else's process: it lives
-    return f"pid {found['pid']}"
+    return who
 
 
 def _mapping(path: Path) -> dict[str, Any]:
