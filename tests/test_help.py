@@ -20,7 +20,13 @@ from experiments.reproduce import TARGETS
 from experiments.show import options as show_options
 from tests.conftest import ROOT
 
-HYDRA = {"run": "config", "reproduce": "config", "imagine": "imagine", "train_miniature": "train_miniature"}
+HYDRA = {
+    "run": "config",
+    "reproduce": "config",
+    "imagine": "imagine",
+    "benchmark": "benchmark",
+    "train_miniature": "train_miniature",
+}
 PLAIN = ("show", "prepare", "rehearse", "measure_miniature")
 
 

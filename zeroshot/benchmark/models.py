@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,13 +25,13 @@ def chosen_models(settings: BenchmarkSettings) -> str:
     return "true_size" if choose_device(settings.device).type == "cuda" else "miniature"
 
 
-def measured_world(models: str, device: str, cache: Path | None = None) -> World:
-    """A world whose generators, CLIP and photographs are those of `models`; `cache` serves the miniature only."""
+def measured_world(models: str, device: str, generators: Sequence[str] | None = None) -> World:
+    """A world whose generators (None: all), CLIP and photographs are those of `models`."""
     if models == "miniature":
-        return load_world("miniature", device=device, cache=cache)
+        return load_world("miniature", device=device)
     world = rehearsal.rehearsal_world(device)
     world.test = repeated(world.test, PHOTOGRAPHS)
-    for name in world_parts("paper").generators:
+    for name in generators or world_parts("paper").generators:
         rehearsal.generator_of(world, default_run("paper", name))  # from now on world.engine finds it by its name
     return world
 

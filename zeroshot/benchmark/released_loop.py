@@ -2,9 +2,8 @@
 
 Written from a description of that work, not from the code. 16 captions at a time, one image of each per turn, fp32.
 Every turn encodes the captions again; loads, crops and resizes their photographs without using them; builds one-hot
-classes from an identity matrix; joins its results with torch.cat; and asks the device for each score by itself. An image
-that beats its forerunners is written as a PNG of CLIP's size. For each caption the 1,000 label prompts are encoded anew, in
-tens.
+classes from an identity matrix; joins its results with torch.cat; and asks the device for each score by itself. An
+image that beats its forerunners is written as a PNG of CLIP's size. For each caption all labels are encoded, in tens.
 
 Draws are the engine's (same z, same y), so both find the same scores.
 """

@@ -43,6 +43,7 @@ def one_generator(
     size = settings.released
     engine = measured_engine(world, name, settings.batch_size)
     found: dict[str, np.ndarray] = {}
+    labels: list[float] = []  # seconds of each search's label prompts, the warming one's first
 
     def ours() -> None:
         tasks = world.tasks(images)
@@ -54,13 +55,13 @@ def one_generator(
         loop = ReleasedLoop(world, engine.generator, Path(folder))
 
         def theirs() -> None:
+            before = loop.seconds["labels"]
             found["released"] = loop.search(images, size.k, size.b_max, SEED)
+            labels.append(loop.seconds["labels"] - before)
 
         works = {"released": theirs, "engine": ours}
         seconds = interleaved(works, size.repetitions, world.device, f"b: {name}", should_stop)
-    rounds = size.repetitions + 1  # the warming one has been counted by the loop too
-    labels = loop.seconds["labels"] / rounds
-    without = [released - labels for released in seconds["released"]]
+    without = [released - own for released, own in zip(seconds["released"], labels[1:], strict=True)]
     total = sum(loop.seconds.values())
     return {
         "captions": len(images),

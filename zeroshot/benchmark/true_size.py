@@ -29,7 +29,7 @@ SUITABLE = {
 
 def true_size(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[str, Any]:
     """Part f for the generators named in the settings."""
-    world = measured_world("true_size", settings.device)
+    world = measured_world("true_size", settings.device, settings.true_size.generators)
     own = suited(settings.true_size, world.device)
     assert own.batch_size and own.matrix and own.copy_megabytes
     if should_stop():
@@ -67,13 +67,13 @@ def stage_rates(engine: Engine, repetitions: int, title: str, should_stop: StopA
     """Images per second, FLOPs and bytes per image of each stage, and of the three together."""
     works, size = vars(forwards(engine)), engine.batch_size
     seconds = interleaved(works, repetitions, engine.device, title, should_stop)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stage, work in works.items():
         flops, moved = counted(work)
         rate = spread([size / s for s in seconds[stage]])
         rows.append({"stage": stage, "images_per_second": rate, "flops": flops / size, "bytes": moved / size})
     whole = [size / sum(parts) for parts in zip(*seconds.values(), strict=True)]
-    together = {key: sum(float(row[key]) for row in rows) for key in ("flops", "bytes")}
+    together = {key: sum(row[key] for row in rows) for key in ("flops", "bytes")}
     return [*rows, {"stage": "whole", "images_per_second": spread(whole)} | together]
 
 
