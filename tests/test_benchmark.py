@@ -101,7 +101,7 @@ def test_a_the_engine_makes_every_image_it_is_timed_for(world: zeroshot.World) -
 
 
 def test_b_the_loops_are_fair_rivals(world: zeroshot.World, tmp_path: Path) -> None:
-    """Same models, z, classes and captions, so the same scores; and the released loop does the work that it is said to."""
+    """Same models, z, classes and captions, so the same scores; and the released loop does the work it should."""
     images = searched(world.test, world.settings.protocol, 2, 4, seed=7)
     engine = world.engine("sagan", 8)
     ours = run_tasks(engine, world.tasks(images), 10, 4, seed=7).score
