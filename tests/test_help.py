@@ -67,7 +67,7 @@ def test_help_says_what_it_does_and_gives_examples(name: str, helps: dict[str, s
     assert max(map(len, text.splitlines())) <= 120
     if name in HYDRA:
         assert "Most used:" in text and "\nFields" in text
-        assert re.search(r"^seed: \d+$", text, re.MULTILINE)
+        assert re.search(r"^(seed|repetitions): \d+$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", HYDRA)
