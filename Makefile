@@ -20,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
-	reproduce-claims imagine show rehearse \
+	reproduce-claims imagine show rehearse benchmark \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -60,6 +60,9 @@ show: $(READY) ## List finished and unfinished runs
 
 rehearse: $(READY) ## What the real run will cost here: true sizes, random weights, no download
 	$(BIN)/python -m experiments.rehearse $(if $(WORLD),world=$(WORLD)) $(if $(DEVICE),device=$(DEVICE)) $(ARGS)
+
+benchmark: $(READY) ## What it costs on this machine: engine, pool, memory, distance, as ratios measured in one run
+	$(BIN)/python -m experiments.benchmark $(if $(DEVICE),device=$(DEVICE)) $(ARGS)
 
 notebooks: $(READY) ## Run the notebooks; the executed copies go to outputs/notebooks
 	mkdir -p outputs/notebooks

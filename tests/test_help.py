@@ -20,7 +20,13 @@ from experiments.reproduce import TARGETS
 from experiments.show import options as show_options
 from tests.conftest import ROOT
 
-HYDRA = {"run": "config", "reproduce": "config", "imagine": "imagine", "train_miniature": "train_miniature"}
+HYDRA = {
+    "run": "config",
+    "reproduce": "config",
+    "imagine": "imagine",
+    "benchmark": "benchmark",
+    "train_miniature": "train_miniature",
+}
 PLAIN = ("show", "prepare", "rehearse", "measure_miniature")
 
 
@@ -61,7 +67,7 @@ def test_help_says_what_it_does_and_gives_examples(name: str, helps: dict[str, s
     assert max(map(len, text.splitlines())) <= 120
     if name in HYDRA:
         assert "Most used:" in text and "\nFields" in text
-        assert re.search(r"^seed: \d+$", text, re.MULTILINE)
+        assert re.search(r"^(seed|repetitions): \d+$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", HYDRA)

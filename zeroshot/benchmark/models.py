@@ -1,0 +1,74 @@
+"""The models that are measured: the embedded world's, or the real architectures with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from zeroshot import rehearsal
+from zeroshot.benchmark.settings import BenchmarkSettings
+from zeroshot.data.base import CaptionedImages
+from zeroshot.engine import Engine
+from zeroshot.parts import default_run, world_parts
+from zeroshot.worlds import World, choose_device, load_world
+
+PHOTOGRAPHS = 64  # captioned ones of true_size, which come from the rehearsal's few
+
+
+def chosen_models(settings: BenchmarkSettings) -> str:
+    """`miniature` or `true_size`: what models=auto means on the device."""
+    if settings.models != "auto":
+        return settings.models
+    return "true_size" if choose_device(settings.device).type == "cuda" else "miniature"
+
+
+def measured_world(models: str, device: str, generators: Sequence[str] | None = None) -> World:
+    """A world whose generators (None: all), CLIP and photographs are those of `models`."""
+    if models == "miniature":
+        return load_world("miniature", device=device)
+    world = rehearsal.rehearsal_world(device)
+    world.test = repeated(world.test, PHOTOGRAPHS)
+    for name in generators or world_parts("paper").generators:
+        rehearsal.generator_of(world, default_run("paper", name))  # from now on world.engine finds it by its name
+    return world
+
+
+def repeated(data: CaptionedImages, count: int) -> CaptionedImages:
+    """`count` images, those of `data` in turn, each under a name of its own."""
+    rows = [i % len(data) for i in range(count)]
+    ids = [f"{data.image_ids[row]}/{i}" for i, row in enumerate(rows)]
+    return CaptionedImages(ids, [data.captions[row] for row in rows], lambda i: data.image(rows[i]))
+
+
+def measured_engine(world: World, generator: str, batch_size: int) -> Engine:
+    """The engine of a generator of `measured_world`, by its name."""
+    return world.engine(generator, batch_size)
+
+
+@dataclass(frozen=True)
+class Forwards:
+    """An engine's models as it calls them (layout, precision, compilation), on one batch of tensors that are ready."""
+
+    generate: Callable[[], torch.Tensor]
+    prepare: Callable[[], torch.Tensor]
+    embed: Callable[[], torch.Tensor]
+
+
+def forwards(engine: Engine) -> Forwards:
+    """Each stage on tensors of the engine's batch size, on its device."""
+    generator, clip, rng = engine.generator, engine.clip, np.random.default_rng(0)
+    uniforms = torch.from_numpy(rng.uniform(size=(engine.batch_size, generator.z_dim)))
+    z = generator.latent(uniforms).to(engine.device)  # [batch, z_dim]
+    y = torch.from_numpy(rng.integers(0, generator.num_classes, engine.batch_size)).to(engine.device)
+    inference = torch.inference_mode()
+    with torch.inference_mode():
+        images = generator(z, y)
+        prepared = clip.prepare(images)
+    return Forwards(
+        inference(lambda: generator(z, y)),
+        inference(lambda: clip.prepare(images)),
+        inference(lambda: clip.model.encode_image(prepared)),
+    )
