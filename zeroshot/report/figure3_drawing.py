@@ -33,7 +33,7 @@ def draw_figure3_rows(rows: Sequence[Row], columns: Sequence[RunSettings], title
         title: names world, protocol, captions and b.
     """
     width = 2 * MARGIN + CAPTION + (1 + len(columns)) * (SIDE + GAP)
-    above = [
+    above: list[tuple[str, dict[str, Any], float]] = [
         (line, {"fontsize": points} | style, points * LINE_SPACING / 72)  # its height in inches
         for text, points, style in ((title, 10, {"weight": "bold"}), (subtitle(rows), 8.5, {"color": GREY}))
         for line in textwrap.wrap(text, int((width - 2 * MARGIN) * PER_INCH / points))
