@@ -19,7 +19,7 @@ from zeroshot.report.collect import curves
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
 
-TITLE_CHARACTERS = 58  # of a title, above each panel
+TITLE_CHARACTERS = 62  # of a title, above each panel
 FITTED = "thin lines: least-squares fits a + c·log b, natural logarithm"
 SMALL: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 7.5, "frameon": False}
 SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLIP score"}
