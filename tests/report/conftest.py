@@ -20,8 +20,9 @@ from zeroshot.runs import run, run_path
 from zeroshot.settings import RunSettings
 
 CLAIMS = """claim,generator,measured,holds
-The best score grows like log b,sagan,R² 0.99,True
-"k = 1,000 is <worse> than k = 10",biggan,0.22 < 0.58,False
+The best score grows like log b,sagan,R² 0.99,yes
+"k = 1,000 is <worse> than k = 10",biggan,0.22 < 0.58,no
+"k = 50 is the best",sagan,k = 50 was not run,not tested
 """
 
 

@@ -12,7 +12,6 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -148,6 +147,12 @@ def test_its_tables_are_those_of_the_runs(made: Made, document: Document) -> Non
         assert all(number in document.text for number in numbers)
 
 
+def test_table_2_and_figure_2_follow_the_curve(made: Made) -> None:
+    expected = figure2_svg(made.runs, "expected").means["biggan"][1000]
+    np.testing.assert_allclose(expected, curves(made.runs, "expected")["biggan", 1000].mean(axis=0))
+    assert page.shown_table("table2", made.runs, "expected").columns == page.shown_table("table2", made.runs).columns
+
+
 def test_the_published_values_stand_beside_the_real_world_s(made: Made) -> None:
     shown = page.shown_table("table1", made.runs.assign(world="paper"))
     assert ("best CLIP score, paper", "SAGAN") in [row[:2] for row in shown.rows]
@@ -156,7 +161,7 @@ def test_the_published_values_stand_beside_the_real_world_s(made: Made) -> None:
 
 def test_claims_are_words_and_escaped(text: str, document: Document) -> None:
     verdicts = [a["class"] for a in document.all("td") if (a.get("class") or "").startswith("verdict")]
-    assert verdicts == ["verdict holds", "verdict does-not-hold"]
+    assert verdicts == ["verdict holds", "verdict does-not-hold", "verdict not-tested"]
     assert "holds" in document.text and "does not hold" in document.text
     assert "k = 1,000 is &lt;worse&gt; than k = 10" in text
 
@@ -213,14 +218,10 @@ def test_figure_2_draws_the_runs_curves(made: Made) -> None:
     assert [text for _, text in drawn.scales["log"][0].x_ticks] == ["1", "2", "5", "6"]
 
 
-def test_one_seed_and_one_image_draw_too(made: Made) -> None:
+def test_one_seed_has_no_spread(world: zeroshot.World, made: Made) -> None:
     one = made.runs[made.runs["seed"] == 42]
     assert figure2_svg(one).spreads["sagan"][10].tolist() == [0] * 6
-    assert page_facts.what(one, page_facts_settings(one))["Seeds"] == "42"
-
-
-def page_facts_settings(runs: pd.DataFrame) -> list:
-    return [page_facts.read_settings(path) for path in runs["path"]]
+    assert page_facts.facts(world, one)["What was run"]["Seeds"] == "42"
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.21, "0.2 s"), (75, "1 min 15 s"), (7384, "2 h 3 min")])

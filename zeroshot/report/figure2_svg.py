@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from zeroshot.imagine import checkpoints
 from zeroshot.report.collect import curves
-from zeroshot.report.figures import COLOURS, NAMES, STYLES
+from zeroshot.report.style import NAMES, by_name, k_style
 
 # Of a panel, in SVG units.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 300, 52, 12, 10, 42
@@ -23,7 +23,7 @@ GEOMETRY = {
     "top": TOP,
     "bottom": HEIGHT - BOTTOM,
 }
-DASHES = {"-": "", "--": "6 3", "-.": "8 3 2 3", ":": "2 3"}
+LINE = 1.8  # width of a curve
 DARK = 0.05  # luminance below which a colour is not seen on a dark page
 
 
@@ -74,14 +74,15 @@ class Figure2:
         return len(next(iter(next(iter(self.means.values())).values())))
 
 
-def figure2_svg(runs: pd.DataFrame) -> Figure2:
+def figure2_svg(runs: pd.DataFrame, curve: str = "run") -> Figure2:
     """The shapes of Figure 2 with a linear and a logarithmic x axis.
 
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
+        curve: `run` or `expected`, as `zeroshot.report.figures.figure2`.
     """
-    found = curves(runs)
-    generators = sorted({generator for generator, _ in found}, key=lambda g: (g != "sagan", g))
+    found = curves(runs, curve)
+    generators = sorted({generator for generator, _ in found}, key=by_name)
     threshold = float(runs["threshold"].iloc[0])
     means: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
     spreads: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
@@ -105,11 +106,12 @@ def figure2_svg(runs: pd.DataFrame) -> Figure2:
 def styles(all_k: Sequence[int]) -> tuple[Style, ...]:
     """The colours and dashes of Figure 2."""
     found = []
-    for number, k in enumerate(all_k):
-        colour = COLOURS[number % len(COLOURS)]
-        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    for k in all_k:
+        style = k_style(k)
+        red, green, blue = (int(style.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
         dark = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < DARK
-        found.append(Style(k, colour, "#FFFFFF" if dark else colour, DASHES[STYLES[number % len(STYLES)]]))
+        dashes = " ".join(f"{LINE * length:g}" for length in style.dashes)
+        found.append(Style(k, style.colour, "#FFFFFF" if dark else style.colour, dashes))
     return tuple(found)
 
 

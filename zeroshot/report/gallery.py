@@ -18,6 +18,7 @@ from zeroshot.imagine import checkpoints
 from zeroshot.protocols import cut
 from zeroshot.report.figure3 import species
 from zeroshot.report.redraw import read_settings, redraw
+from zeroshot.report.style import by_name
 from zeroshot.worlds import World
 
 
@@ -96,7 +97,7 @@ def shown_runs(runs: pd.DataFrame, k: Sequence[int]) -> pd.DataFrame:
     of_seed = runs[runs["seed"] == runs["seed"].min()]
     wanted = set(k) & set(of_seed["k"]) or {of_seed["k"].min(), of_seed["k"].max()}
     return of_seed[of_seed["k"].isin(wanted)].sort_values(
-        ["generator", "k"], key=lambda c: c != "sagan" if c.name == "generator" else c, ignore_index=True, kind="stable"
+        ["generator", "k"], key=lambda c: c.map(by_name) if c.name == "generator" else c, ignore_index=True
     )
 
 

@@ -22,8 +22,9 @@ from PIL import Image
 
 from zeroshot.report import page_facts, tables
 from zeroshot.report.figure2_svg import GEOMETRY, Figure2, figure2_svg
-from zeroshot.report.figures import NAMES
 from zeroshot.report.gallery import gallery
+from zeroshot.report.style import NAMES
+from zeroshot.report.thresholds import with_images_of
 from zeroshot.rundir import write_file
 from zeroshot.worlds import World
 
@@ -47,7 +48,12 @@ class Shown:
 
 
 def write_page(
-    world: World, runs: pd.DataFrame, folder: Path, captions: int = 8, k: Sequence[int] = (10, 1000)
+    world: World,
+    runs: pd.DataFrame,
+    folder: Path,
+    captions: int = 8,
+    k: Sequence[int] = (10, 1000),
+    curve: str = "run",
 ) -> Path:
     """Write <folder>/page/index.html and return its path.
 
@@ -57,18 +63,26 @@ def write_page(
         folder: outputs/<world>/<variant>.
         captions: of the gallery.
         k: of the gallery.
+        curve: `run` or `expected`: what Table 2 and Figure 2 are drawn from, as `zeroshot.report.collect.curve`.
 
     Raises:
         UserError: captions below 1.
         EnvironmentFailure: the page cannot be written.
     """
-    text = render(world, runs, folder, captions, k)
+    text = render(world, runs, folder, captions, k, curve)
     path = folder / "page" / "index.html"
     write_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
     return path
 
 
-def render(world: World, runs: pd.DataFrame, folder: Path, captions: int = 8, k: Sequence[int] = (10, 1000)) -> str:
+def render(
+    world: World,
+    runs: pd.DataFrame,
+    folder: Path,
+    captions: int = 8,
+    k: Sequence[int] = (10, 1000),
+    curve: str = "run",
+) -> str:
     """The page as HTML; arguments as `write_page`."""
     loader = jinja2.PackageLoader("zeroshot.report")
     environment = jinja2.Environment(
@@ -80,19 +94,22 @@ def render(world: World, runs: pd.DataFrame, folder: Path, captions: int = 8, k:
     )
     environment.filters["uri"] = data_uri
     style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
-    drawn = figure2_svg(runs)
+    drawn = figure2_svg(runs, curve)
     entries = gallery(world, runs, captions, k)
-    facts = page_facts.facts(runs)
+    files = {name: name for name in FIGURES}
+    files["figure2_log"] += "" if curve == "run" else f"_{curve}"
+    facts = page_facts.facts(world, runs)
     return environment.get_template("page.html").render(
         facts=facts,
         summary=page_facts.summary(facts),
         world=world.name,
-        tables=[shown_table(name, runs) for name in TABLES],
+        tables=[shown_table(name, runs, curve) for name in TABLES],
+        curve=curve,
         claims=read_claims(folder / "tables" / "claims.csv"),
         figure2=drawn,
         geometry=GEOMETRY,
         curves=for_script(curve_numbers(drawn)),
-        figures={name: figure_uri(folder / "figures" / f"{name}.png") for name in FIGURES},
+        figures={name: figure_uri(folder / "figures" / f"{file}.png") for name, file in files.items()},
         gallery=entries,
         gallery_seed=int(runs["seed"].min()),
         names=NAMES,
@@ -102,8 +119,10 @@ def render(world: World, runs: pd.DataFrame, folder: Path, captions: int = 8, k:
     )
 
 
-def shown_table(name: str, runs: pd.DataFrame) -> Shown:
+def shown_table(name: str, runs: pd.DataFrame, curve: str = "run") -> Shown:
     """One of the paper's tables of these runs."""
+    if name == "table2" and curve != "run":
+        runs = with_images_of(runs, curve)
     shaped = tables.paper_shape(name, TABLES[name](runs), int(runs["b_max"].iloc[0]))
     heads = sum(not column.startswith("k = ") for column in shaped.columns)
     rows = [tuple(NAMES.get(str(cell), str(cell)) for cell in row) for row in shaped.itertuples(index=False)]

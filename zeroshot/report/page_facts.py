@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from zeroshot.parts import departures
-from zeroshot.report.figures import NAMES
 from zeroshot.report.redraw import read_settings
+from zeroshot.report.style import NAMES, by_name
+from zeroshot.report.thresholds import spread
 from zeroshot.settings import RunSettings
+from zeroshot.worlds import World
 
 TITLES = {
     "table1": "Table 1: best CLIP score and Fréchet distance",
@@ -24,15 +26,16 @@ WORLDS = {
 }
 
 
-def facts(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
+def facts(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Names and values as text, in the groups `what was run`, `what it cost` and `made with`.
 
     Args:
+        world: the world of the runs.
         runs: a collected table (`zeroshot.report.collect.collect`).
     """
     settings = [read_settings(path) for path in runs["path"]]
     return {
-        "What was run": what(runs, settings),
+        "What was run": what(runs, settings) | {"Threshold": threshold(world, runs)},
         "What it cost": cost(runs),
         "Made with": provenance(runs["path"]),
     }
@@ -57,7 +60,7 @@ def what(runs: pd.DataFrame, settings: list[RunSettings]) -> dict[str, str]:
     return {
         "World": WORLDS.get(first.world.name, first.world.name),
         "Protocol": protocol.name,
-        "Generators": listed(NAMES.get(name, name) for name in dict.fromkeys(runs["generator"])),
+        "Generators": listed(NAMES.get(name, name) for name in sorted(set(runs["generator"]), key=by_name)),
         "Labels kept (k)": listed(f"{k:,}" for k in sorted(set(runs["k"]))),
         "Captions": f"of {runs['captions'].iloc[0]:,} test images, {each}",
         "Images per caption (b)": f"{first.b_max:,}",
@@ -65,9 +68,18 @@ def what(runs: pd.DataFrame, settings: list[RunSettings]) -> dict[str, str]:
         "Images come from": source(settings),
         "Precision": first.precision,
         "CLIP": first.clip.model.removeprefix("package:"),
-        "Threshold": f"{runs['threshold'].iloc[0]:.4f}, the mean score of the train split's photographs",
         "Settings other than the world's own": listed(f"{k} = {v}" for k, v in changed.items()) or "none",
     }
+
+
+def threshold(world: World, runs: pd.DataFrame) -> str:
+    """The threshold and the spread of the scores whose mean it is."""
+    pairs, photographs = spread(world.train_scores, [len(captions) for captions in world.train.captions])
+    return (
+        f"{runs['threshold'].iloc[0]:.4f}, the mean of {len(world.train_scores):,} pairs of a photograph and a caption "
+        f"of the train split; standard deviation {pairs:.4f}, "
+        f"{photographs:.4f} over the means of {len(world.train):,} photographs"
+    )
 
 
 def source(settings: list[RunSettings]) -> str:
