@@ -21,7 +21,7 @@ from experiments.show import options as show_options
 from tests.conftest import ROOT
 
 HYDRA = {"run": "config", "reproduce": "config", "imagine": "imagine", "train_miniature": "train_miniature"}
-PLAIN = ("show", "prepare", "rehearse", "measure_miniature")
+PLAIN = ("show", "prepare", "rehearse", "measure_miniature", "study_pool")
 
 
 @pytest.fixture(scope="module")

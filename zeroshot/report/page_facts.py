@@ -109,7 +109,7 @@ def provenance(paths: pd.Series) -> dict[str, str]:
     return {
         "Source (git commit)": listed(one["git_commit"] for one in found),
         "Package": listed(f"zeroshot {one['zeroshot']}" for one in found),
-        "Device": listed(f"{one['device']}, {one['threads']} threads" for one in found),
+        "Device": listed(f"{one['device']}, threads: {one['threads']}" for one in found),
         "Python": listed(one["python"] for one in found),
         "Libraries": ", ".join(f"{p} {listed(one['versions'].get(p, '?') for one in found)}" for p in packages),
         "Finished": listed([ends[0], ends[-1]]).replace(", ", " to ").replace("T", " "),
