@@ -20,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
-	reproduce-claims imagine show rehearse benchmark \
+	reproduce-claims reproduce-page imagine show rehearse benchmark \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -31,7 +31,7 @@ help: ## Print this list
 	@echo "The variables become Hydra overrides of reproduce-*; ARGS takes any others and reaches *miniature too."
 	@echo "PYTHON=python3.12 chooses the interpreter of .venv. Results appear under outputs/."
 
-reproduce: $(READY) ## Everything: all tables, figures and the paper's claims
+reproduce: $(READY) ## Everything: all tables, figures, the paper's claims, and a page that shows them
 	$(BIN)/python -m experiments.reproduce all $(OVERRIDES)
 
 reproduce-table1: $(READY) ## Table 1: best CLIP score and Fréchet distance, per generator and k
@@ -51,6 +51,9 @@ reproduce-figure3: $(READY) ## Figure 3: captions, their photographs and the ima
 
 reproduce-claims: $(READY) ## Each claim of the paper, tested on these numbers
 	$(BIN)/python -m experiments.reproduce claims $(OVERRIDES)
+
+reproduce-page: $(READY) ## The page of what has been made: one file with tables, figures, claims and a gallery
+	$(BIN)/python -m experiments.reproduce page $(OVERRIDES)
 
 imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
 	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))

@@ -51,6 +51,7 @@ class Experiment:
     # What Table 2 and Figure 2 read from the runs' scores, in every world. run: the running maximum, as the paper.
     # expected: the expected best of b of the same scores, in files of their own (table2_expected.csv, …).
     curve: str = "run"
+    page: Page = field(default_factory=lambda: Page())
 
 
 @dataclass
@@ -70,6 +71,14 @@ class Figure3:
     # Image ids of the test split, or sentences. Empty: the paper's three, and in the miniature before them three test
     # captions where the search did well, middling and badly.
     captions: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Page:
+    """The gallery of the page: test images from the best score to the worst, at the first of grid.seeds."""
+
+    captions: int = 8
+    k: list[int] = field(default_factory=lambda: [10, 1000])  # those of grid.k; none of them: its smallest and largest
 
 
 @dataclass

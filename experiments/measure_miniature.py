@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.miniature import measure
@@ -30,21 +33,25 @@ SHEET = (11, 14, 22, 130, 84, 88, 94, 99, 145, 24, 15, 17, 207, 281, 2, 65, 323,
 
 def measured(world: World) -> dict[str, float]:
     """Every figure of docs/miniature.md, by name."""
+    names = world.generator_names
+    steps: dict[str, Callable[[], float | measure.Accuracy]] = {
+        "label accuracy on renders": lambda: measure.accuracy_on_renders(world)
+    }
+    steps |= {f"label accuracy on {name}": partial(measure.accuracy_on_generated, world, name) for name in names}
+    steps["caption to photograph, recall@5 of 100"] = lambda: measure.caption_recall(world)
+    steps |= {f"diversity of {name}": partial(measure.diversity, world, name, None) for name in names}
+    steps["diversity of biggan, truncation 0.4"] = lambda: measure.diversity(world, "biggan", 0.4)
+    steps["sharpness of renders"] = lambda: measure.sharpness(world, None)
+    steps |= {f"sharpness of {name}": partial(measure.sharpness, world, name) for name in names}
+    steps["sharpness of biggan, truncation 0.4"] = lambda: measure.sharpness(world, "biggan", 0.4)
+    steps["threshold"] = lambda: world.threshold
     figures: dict[str, float] = {}
-    accuracies = {"renders": measure.accuracy_on_renders(world)}
-    accuracies |= {name: measure.accuracy_on_generated(world, name) for name in world.generator_names}
-    for name, accuracy in accuracies.items():
-        figures[f"label accuracy on {name}, top-1"] = accuracy.top1
-        figures[f"label accuracy on {name}, top-5"] = accuracy.top5
-    figures["caption to photograph, recall@5 of 100"] = measure.caption_recall(world)
-    for name in world.generator_names:
-        figures[f"diversity of {name}"] = measure.diversity(world, name, None)
-    figures["diversity of biggan, truncation 0.4"] = measure.diversity(world, "biggan", 0.4)
-    figures["sharpness of renders"] = measure.sharpness(world, None)
-    for name in world.generator_names:
-        figures[f"sharpness of {name}"] = measure.sharpness(world, name)
-    figures["sharpness of biggan, truncation 0.4"] = measure.sharpness(world, "biggan", 0.4)
-    figures["threshold"] = world.threshold
+    for name, step in tqdm(steps.items(), desc="measures", disable=None):
+        value = step()
+        if isinstance(value, float):
+            figures[name] = value
+        else:
+            figures |= {f"{name}, top-1": value.top1, f"{name}, top-5": value.top5}
     return figures
 
 

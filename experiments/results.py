@@ -10,7 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from zeroshot.parts import variant
-from zeroshot.report import claims, figures, tables
+from zeroshot.report import claims, figures, page, tables
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.settings import RunSettings
 from zeroshot.worlds import World
@@ -96,6 +96,13 @@ def write_claims(results: Results) -> str:
     table = claims.claims(results.runs)
     paths = claims.write_claims(table, title, results.folder / "tables")
     return f"{title}\n\n{claims.in_words(table)}\n\n→ {', '.join(map(str, paths))}"
+
+
+def write_page(results: Results) -> str:
+    """The page, page/index.html: last, because it shows what the others have written."""
+    shown = results.config.page
+    path = page.write_page(results.world, results.runs, results.folder, shown.captions, shown.k, results.curve)
+    return f"Page ({results.setting})\n→ {path}"
 
 
 WRITERS: dict[str, Callable[[Results], str]] = {

@@ -1,7 +1,13 @@
-"""What sharing images costs: python -m experiments.study_pool generator=biggan; prints the tables of docs/pool.md.
+"""What sharing images costs: python -m experiments.study_pool [generator=…]; prints the tables of docs/pool.md.
 
 A deep pool (share 1: as many images as draws) stands for the generator. Replicates of the experiment, each with draws
 of its own, take random parts of it, as deep as a share says; the spread of their means is the standard error.
+The pool lies under outputs/miniature/pools and is made only once.
+
+  python -m experiments.study_pool
+  python -m experiments.study_pool generator=biggan
+
+  generator=sagan|biggan    one of them; both where none is given
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import Interrupted
 from zeroshot.parts import default_run
 from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
@@ -119,4 +125,5 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
+    help_if_asked(__doc__)
     guarded(main)

@@ -23,6 +23,8 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     output = with_cache(tmp_path_factory.mktemp("outputs"), cache)
     done = command("experiments.reproduce", "all", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
+    (folder,) = output.glob("miniature/paper+*")
+    assert done.stdout.rstrip().endswith(f"→ {folder / 'page' / 'index.html'}")
     return output
 
 
@@ -43,6 +45,8 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
     assert len(list(folder.glob("runs/*/k=*/seed=*/metrics.json"))) == 12
     assert "world: miniature" in (folder / "tables" / "table1.md").read_text()
+    page = (folder / "page" / "index.html").read_text(encoding="utf-8")
+    assert "World: miniature." in page and "is not there" not in page
 
 
 def test_figure3_runs_only_what_it_draws(output: Path) -> None:
@@ -143,7 +147,9 @@ def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])
 def test_reproduce_says_what_it_can_make(target: tuple[str, ...]) -> None:
     done = command("experiments.reproduce", *target)
-    assert done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, claims, all" in done.stderr
+    assert (
+        done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, claims, page, all" in done.stderr
+    )
 
 
 def test_an_impossible_grid_is_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ HYDRA = {
     "benchmark": "benchmark",
     "train_miniature": "train_miniature",
 }
-PLAIN = ("show", "prepare", "rehearse", "measure_miniature")
+PLAIN = ("show", "prepare", "rehearse", "measure_miniature", "study_pool")
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_help_is_what_make_alone_says() -> None:
 
 
 @needs_make
-@pytest.mark.parametrize("result", ["table1", "table2", "table3", "figure2", "figure3", "claims"])
+@pytest.mark.parametrize("result", ["table1", "table2", "table3", "figure2", "figure3", "claims", "page"])
 def test_variables_not_given_add_nothing(result: str) -> None:
     assert last_command(f"reproduce-{result}") == f".venv/bin/python -m experiments.reproduce {result}"
 

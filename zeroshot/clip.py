@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import nn
 from torchvision.transforms.v2 import functional as TF
+from tqdm import tqdm
 
 from zeroshot.clip_checkpoints import model_by_tag, model_from_file
 from zeroshot.errors import EnvironmentFailure, UserError
@@ -190,16 +191,13 @@ class Clip:
         return low if low < length else None
 
     @torch.inference_mode()
-    def encode_text(
-        self, texts: Sequence[str], batch_size: int = 256, progress: Callable[[int], None] | None = None
-    ) -> torch.Tensor:
-        """Unit vectors float32 [N, D] of texts, on the model's device; `progress` is told how many are done."""
+    def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> torch.Tensor:
+        """Unit vectors float32 [N, D] of texts, on the model's device; a progress bar where it takes long."""
         parts = []
-        for start in range(0, max(len(texts), 1), batch_size):
+        starts = range(0, max(len(texts), 1), batch_size)
+        for start in tqdm(starts, desc="texts", unit="batch", leave=False, disable=None, delay=2):
             tokens = self.tokenizer([*texts[start : start + batch_size]] or [""]).to(self.device)
             parts.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
-            if progress:
-                progress(min(start + batch_size, len(texts)))
         return torch.cat(parts)[: len(texts)]
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:

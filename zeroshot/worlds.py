@@ -223,7 +223,8 @@ class World:
     def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""
         parts = [np.empty((0, self.features.dim))]
-        for start in range(0, len(pictures), _PHOTO_BATCH):
+        starts = range(0, len(pictures), _PHOTO_BATCH)
+        for start in tqdm(starts, desc="features", unit="batch", leave=False, disable=None, delay=2):
             batch = resized(pictures[start : start + _PHOTO_BATCH], self.features.image_size)
             images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
             parts.append(self.features(images.float() / 127.5 - 1).double().cpu().numpy())

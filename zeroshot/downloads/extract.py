@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
+from tqdm import tqdm
+
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
 CHUNK = 1 << 20  # bytes
@@ -59,12 +61,14 @@ def extract(archive: Path, folder: Path, member: str = "", stop: Callable[[], bo
     unfinished = folder.with_name(folder.name + ".unfinished")
     try:
         with _members(archive) as members:
-            chosen = _chosen(archive, list(members()), member)
+            listed = list(members())
+            chosen = _chosen(archive, listed, member)
+            size = sum(found.size for found in listed if found.name in chosen)
             folder.parent.mkdir(parents=True, exist_ok=True)
             with _held(unfinished):
                 if folder.is_dir():
                     return folder
-                _unpack(archive, members(), chosen, unfinished, stop)
+                _unpack(archive, members(), chosen, size, unfinished, stop)
                 os.replace(unfinished, folder)
     except OSError as error:
         if isinstance(error, tarfile.TarError | zipfile.BadZipFile) or error.errno is None:
@@ -137,10 +141,23 @@ def _clean(name: str) -> str:
 
 
 def _unpack(
-    archive: Path, members: Iterator[Member], chosen: dict[str, str], target: Path, stop: Callable[[], bool]
+    archive: Path, members: Iterator[Member], chosen: dict[str, str], size: int, target: Path, stop: Callable[[], bool]
 ) -> None:
-    """Write the chosen members below `target`, which is made anew."""
+    """Write the chosen members, `size` bytes together, below `target`, which is made anew."""
     shutil.rmtree(target, ignore_errors=True)
+    title = f"unpacking {archive.name}"
+    with tqdm(total=size, desc=title, unit="B", unit_scale=True, leave=False, disable=None, delay=2) as bar:
+        _write(archive, members, chosen, target, stop, bar)
+
+
+def _write(
+    archive: Path,
+    members: Iterator[Member],
+    chosen: dict[str, str],
+    target: Path,
+    stop: Callable[[], bool],
+    bar: tqdm,
+) -> None:
     target.mkdir()
     room = shutil.disk_usage(target).free
     for member in members:
@@ -160,6 +177,7 @@ def _unpack(
         with source, path.open("wb") as file:
             while chunk := source.read(CHUNK):
                 file.write(chunk)
+                bar.update(len(chunk))
                 if stop():
                     raise Interrupted(str(target))
         if path.stat().st_size != member.size:

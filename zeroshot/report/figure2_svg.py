@@ -1,0 +1,163 @@
+"""Figure 2 for the page: the same curves as `zeroshot.report.figures`, as shapes for an inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from zeroshot.imagine import checkpoints
+from zeroshot.report.collect import curves
+from zeroshot.report.style import NAMES, by_name, k_style
+
+# Of a panel, in SVG units.
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 300, 52, 12, 10, 42
+GEOMETRY = {
+    "width": WIDTH,
+    "height": HEIGHT,
+    "left": LEFT,
+    "right": WIDTH - RIGHT,
+    "top": TOP,
+    "bottom": HEIGHT - BOTTOM,
+}
+LINE = 1.8  # width of a curve
+DARK = 0.05  # luminance below which a colour is not seen on a dark page
+
+
+@dataclass(frozen=True)
+class Line:
+    """A k's curve in one panel: SVG path data of the mean and of the band around it."""
+
+    k: int
+    mean: str
+    band: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A generator's curves: lines, ticks as (place, text), and the threshold's height."""
+
+    generator: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a k is drawn everywhere: a colour, the one that takes its place on a dark page, and SVG's dashes."""
+
+    k: int
+    colour: str
+    on_dark: str
+    dashes: str
+
+
+@dataclass(frozen=True)
+class Figure2:
+    """The figure at both scales, and its numbers: {generator: {k: mean and spread, float64 [b_max]}}."""
+
+    scales: dict[str, tuple[Panel, ...]]
+    styles: tuple[Style, ...]
+    means: dict[str, dict[int, np.ndarray]]
+    spreads: dict[str, dict[int, np.ndarray]]
+    y_range: tuple[float, float]
+    threshold: float
+
+    @property
+    def b_max(self) -> int:
+        """Images drawn."""
+        return len(next(iter(next(iter(self.means.values())).values())))
+
+
+def figure2_svg(runs: pd.DataFrame, curve: str = "run") -> Figure2:
+    """The shapes of Figure 2 with a linear and a logarithmic x axis.
+
+    Args:
+        runs: a collected table (`zeroshot.report.collect.collect`).
+        curve: `run` or `expected`, as `zeroshot.report.figures.figure2`.
+    """
+    found = curves(runs, curve)
+    generators = sorted({generator for generator, _ in found}, key=by_name)
+    threshold = float(runs["threshold"].iloc[0])
+    means: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
+    spreads: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
+    for (generator, k), values in sorted(found.items()):
+        means[generator][k] = values.mean(axis=0)
+        spreads[generator][k] = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+    ends = [m + side * spreads[g][k] for g in generators for k, m in means[g].items() for side in (-1, 1)]
+    low, high = (float(f([threshold, *(f(end) for end in ends)])) for f in (np.min, np.max))
+    y_range = (low - 0.03 * (high - low), high + 0.03 * (high - low))
+    b_max = len(ends[0])
+    scales = {
+        name: tuple(
+            _panel(NAMES.get(g, g), means[g], spreads[g], threshold, x_axis(name == "log", b_max), y_range)
+            for g in generators
+        )
+        for name in ("linear", "log")
+    }
+    return Figure2(scales, styles(sorted({k for _, k in found})), means, spreads, y_range, threshold)
+
+
+def styles(all_k: Sequence[int]) -> tuple[Style, ...]:
+    """The colours and dashes of Figure 2."""
+    found = []
+    for k in all_k:
+        style = k_style(k)
+        red, green, blue = (int(style.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        dark = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < DARK
+        dashes = " ".join(f"{LINE * length:g}" for length in style.dashes)
+        found.append(Style(k, style.colour, "#FFFFFF" if dark else style.colour, dashes))
+    return tuple(found)
+
+
+def x_axis(log: bool, b_max: int) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, ...]]:
+    """From b to its place in a panel, and the b that are named."""
+    first, last = (0.0, float(np.log(max(b_max, 2)))) if log else (1.0, float(max(b_max, 2)))
+
+    def place(b: np.ndarray) -> np.ndarray:
+        return LEFT + ((np.log(b) if log else b) - first) / (last - first) * (WIDTH - LEFT - RIGHT)
+
+    if log:
+        return place, tuple(checkpoints(b_max))
+    ticks = MaxNLocator(5, integer=True, min_n_ticks=2).tick_values(1, b_max)
+    return place, tuple(int(b) for b in ticks if 1 <= b <= b_max)
+
+
+def _panel(
+    generator: str,
+    means: dict[int, np.ndarray],
+    spreads: dict[int, np.ndarray],
+    threshold: float,
+    axis: tuple[Callable[[np.ndarray], np.ndarray], tuple[int, ...]],
+    y_range: tuple[float, float],
+) -> Panel:
+    place, ticks = axis
+
+    def height(values: np.ndarray) -> np.ndarray:
+        return TOP + (y_range[1] - values) / (y_range[1] - y_range[0]) * (HEIGHT - TOP - BOTTOM)
+
+    lines = []
+    for k, mean in means.items():
+        x = place(np.arange(1, len(mean) + 1))
+        upper, lower = height(mean + spreads[k]), height(mean - spreads[k])
+        band = _path(np.concatenate([x, x[::-1]]), np.concatenate([upper, lower[::-1]])) + "Z"
+        lines.append(Line(k, _path(x, height(mean)), band))
+    steps = np.array(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*y_range))
+    digits = max(0, -int(np.floor(np.log10(steps[1] - steps[0]) + 1e-9)))
+    inside = steps[(steps >= y_range[0]) & (steps <= y_range[1])]
+    return Panel(
+        generator,
+        tuple(lines),
+        tuple((round(float(place(np.array(b))), 1), f"{b:,}") for b in ticks),
+        tuple((round(float(height(y)), 1), f"{y:.{digits}f}") for y in inside),
+        round(float(height(np.array(threshold))), 1),
+    )
+
+
+def _path(x: np.ndarray, y: np.ndarray) -> str:
+    return "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))

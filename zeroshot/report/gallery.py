@@ -1,0 +1,144 @@
+"""The page's gallery: captions, their photograph, what each search selected, and how its best image changed with b.
+
+Runs store scores, not images: every image shown is made again from its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from zeroshot.errors import UserError
+from zeroshot.imagine import checkpoints
+from zeroshot.protocols import cut
+from zeroshot.report.figure3 import species
+from zeroshot.report.redraw import read_settings, redraw
+from zeroshot.report.style import by_name
+from zeroshot.worlds import World
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The best image so far at some moments of a search: its pixels uint8 [S, S, 3], and when it was the best."""
+
+    image: np.ndarray
+    b: int  # which draw it is, counted from 1
+    marks: tuple[int, ...]  # of b = 1, 2, 5, 10, 20, 50 …: after so many images it was the best
+    score: float
+    label: str
+    caption: str  # what it was scored with
+
+
+@dataclass(frozen=True)
+class Found:
+    """One search: its best-so-far images in their order; the last is the image selected."""
+
+    generator: str
+    k: int
+    path: tuple[Shot, ...]
+
+    @property
+    def selected(self) -> Shot:
+        """The winner."""
+        return self.path[-1]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A test image, its photograph, and a search per setting.
+
+    The caption is empty where images were scored with different ones of its captions (protocol=released).
+    """
+
+    caption: str
+    image_id: str
+    species: str
+    score: float  # mean over the settings of the best score
+    photograph: np.ndarray
+    searches: tuple[Found, ...]
+
+
+def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int] = (10, 1000)) -> list[Entry]:
+    """Entries from the best caption to the worst, evenly spaced in the order of their best score.
+
+    Args:
+        world: the world of the runs.
+        runs: a collected table (`zeroshot.report.collect.collect`); each generator's first seed is shown.
+        captions: how many, at least 1; fewer where the runs searched for fewer.
+        k: which k are shown. Where none of them was run, the smallest and the largest that was.
+
+    Raises:
+        UserError: captions below 1.
+    """
+    check_captions(captions)
+    shown = shown_runs(runs, k)
+    selected = [pd.read_parquet(path / "selected.parquet").set_index("image_id") for path in shown["path"]]
+    chosen = spread(selected, captions)
+    found: dict[str, list[Found]] = {image_id: [] for image_id in chosen.index}
+    for row in tqdm(shown.itertuples(), total=len(shown), desc="gallery", unit="run", leave=False, disable=None):
+        for image_id, path in paths(world, row.path, list(found)).items():
+            found[image_id].append(Found(row.generator, row.k, path))
+    return [_entry(world, image_id, chosen[image_id], tuple(searches)) for image_id, searches in found.items()]
+
+
+def check_captions(captions: int) -> None:
+    """Raise UserError for a number of captions that no gallery can have."""
+    if captions < 1:
+        raise UserError(f"page.captions = {captions}, but a gallery shows at least one caption: give 1 or more")
+
+
+def shown_runs(runs: pd.DataFrame, k: Sequence[int]) -> pd.DataFrame:
+    """The runs that a gallery shows: SAGAN's first, by k."""
+    of_seed = runs[runs["seed"] == runs["seed"].min()]
+    wanted = set(k) & set(of_seed["k"]) or {of_seed["k"].min(), of_seed["k"].max()}
+    return of_seed[of_seed["k"].isin(wanted)].sort_values(
+        ["generator", "k"], key=lambda c: c.map(by_name) if c.name == "generator" else c, ignore_index=True
+    )
+
+
+def spread(selected: Sequence[pd.DataFrame], count: int) -> pd.Series:
+    """Mean best score of `count` images, evenly spaced from the best to the worst, by image id."""
+    mean = pd.concat([table["score"] for table in selected], axis=1).mean(axis=1)
+    ordered = mean.sort_values(ascending=False, kind="stable")
+    return ordered.iloc[np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)]
+
+
+def paths(world: World, run: Path, image_ids: Sequence[str]) -> dict[str, tuple[Shot, ...]]:
+    """The best-so-far images of some test images in a finished run, by image id."""
+    settings = read_settings(run)
+    scores = pd.read_parquet(run / "scores.parquet", filters=[("image_id", "in", list(image_ids))])
+    kept, marks = [], []
+    for _, rows in scores.sort_values("b", kind="stable").groupby("image_id", sort=False):
+        for b, at in best_after(rows["score"].to_numpy()).items():
+            kept.append(rows.iloc[b - 1 : b])
+            marks.append(at)
+    table = pd.concat(kept, ignore_index=True)
+    pictures = redraw(world, settings, table)
+    found: dict[str, list[Shot]] = {image_id: [] for image_id in image_ids}
+    for row, picture, at in zip(table.itertuples(), pictures, marks, strict=True):
+        own = world.test.captions[world.test.image_ids.index(row.image_id)]
+        caption = cut(own[row.caption_id], settings.protocol)
+        shot = Shot(picture, row.b, at, row.score, world.labels[row.label_index], caption)
+        found[row.image_id].append(shot)
+    return {image_id: tuple(shots) for image_id, shots in found.items()}
+
+
+def best_after(score: np.ndarray) -> dict[int, tuple[int, ...]]:
+    """{a draw (counted from 1): after how many images it was the best}; `score` is float [b_max] in the order drawn."""
+    best: dict[int, tuple[int, ...]] = {}
+    for mark in checkpoints(len(score)):
+        draw = int(score[:mark].argmax()) + 1
+        best[draw] = (*best.get(draw, ()), mark)
+    return best
+
+
+def _entry(world: World, image_id: str, score: float, searches: tuple[Found, ...]) -> Entry:
+    captions = {shot.caption for search in searches for shot in search.path}
+    photograph = np.asarray(world.test.image(world.test.image_ids.index(image_id)))
+    caption = captions.pop() if len(captions) == 1 else ""
+    return Entry(caption, image_id, species(image_id), float(score), photograph, searches)
