@@ -178,6 +178,9 @@ def test_d_memory_is_told_per_further_image() -> None:
     along = growth.along_series("captions", [(1, 1, 10), (16, 1, 10)], [row(1, 1e9), row(16, 1e9 + 150 * 500)], 1000)
     assert along["peak_per_image"] == pytest.approx(0.5)  # half of every further image was kept
     assert along["exponent"] == pytest.approx(1) and along["values"] == [1, 16]
+    keys = [(1, 1, 10), (160, 1, 10), (320, 1, 10)]  # the first is less than a block, which fills up to the second
+    along = growth.along_series("captions", keys, [row(1, 1e9), row(160, 2e9), row(320, 2e9)], 1000)
+    assert (along["peak_from_images"], along["peak_per_image"], along["times_images"]) == (1600, 0, 320)
 
 
 def test_e_the_formulas_agree(document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from zeroshot.benchmark.timing import StopAsked, never, spread
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.parts import default_run
 from zeroshot.rehearsal import peak_memory
-from zeroshot.runs import run
+from zeroshot.runs import IMAGES_PER_BLOCK, run
 from zeroshot.settings import RunSettings, SearchSettings, check_run
 from zeroshot.worlds import load_world
 
@@ -119,20 +119,24 @@ def row_of(key: tuple[int, int, int], values: list[dict[str, float]]) -> dict[st
 def along_series(
     name: str, keys: list[tuple[int, int, int]], results: list[dict[str, Any]], image_bytes: int
 ) -> dict[str, Any]:
-    """From a series' first point to its last: times as many images, times as long, and what each more image added to
-    the peak as a share of an image's bytes (None where there are not more images)."""
-    first, last = (
-        next(r for r in results if (r["captions"], r["k"], r["b_max"]) == key) for key in (keys[0], keys[-1])
-    )
+    """From a series' first point to its last: times as many images and times as long; and what each further image added
+    to the peak, as a share of an image's bytes (None where there are not more images).
+
+    A run works in blocks of images, so memory is compared from the first point that fills one, if it is not the last.
+    """
+    rows = [next(r for r in results if (r["captions"], r["k"], r["b_max"]) == key) for key in keys]
+    first, last = rows[0], rows[-1]
+    full = next((row for row in rows[:-1] if row["images"] >= IMAGES_PER_BLOCK), first)
     longer = last["seconds"]["median"] / first["seconds"]["median"]
-    more = last["images"] - first["images"]
-    added = last["peak_bytes"]["median"] - first["peak_bytes"]["median"]
+    more = last["images"] - full["images"]
+    added = last["peak_bytes"]["median"] - full["peak_bytes"]["median"]
     return {
         "values": [row[("captions", "k", "b_max").index(name)] for row in keys],
         "times_images": last["images"] / first["images"],
         "times_seconds": longer,
         # 1: in proportion to the images. Below 1 where what a run does once still counts.
         "exponent": math.log(longer) / math.log(last["images"] / first["images"]) if more > 0 else None,
+        "peak_from_images": full["images"],
         "peak_added_bytes": added,
         "peak_per_image": added / more / image_bytes if more > 0 else None,
     }

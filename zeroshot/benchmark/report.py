@@ -102,7 +102,8 @@ def _growth(part: dict[str, Any]) -> list[Row]:
         )
         rows.append(
             (
-                f"{values}: peak memory per further image, of an image's {part['image_bytes']:,} bytes",
+                f"{name}, {along['peak_from_images']:,} images and more: peak memory per further image, of an image's "
+                f"{part['image_bytes']:,} bytes",
                 f"{along['peak_per_image']:.3f}",
                 f"≤ {part['target']}",
                 verdict(along["peak_per_image"] <= part["target"]),

@@ -41,12 +41,15 @@ class GridSettings:
 
 @dataclass
 class GrowthSettings:
-    """Part d: one run in a fresh process per point; the first entries are the base, of which one at a time grows."""
+    """Part d: one run in a fresh process per point; the first entries are the base, of which one at a time grows.
+
+    The second entries fill one block of a run (1,600 images): from there on memory must not grow.
+    """
 
     generator: str = "sagan"
     captions: list[int] = field(default_factory=lambda: [16, 64, 256])
     k: list[int] = field(default_factory=lambda: [10, 1, 1000])
-    b_max: list[int] = field(default_factory=lambda: [20, 80, 320])
+    b_max: list[int] = field(default_factory=lambda: [25, 100, 400])
     repetitions: int = 2
 
 
