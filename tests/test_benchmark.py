@@ -146,6 +146,12 @@ def test_c_pool_and_fresh(document: dict[str, Any]) -> None:
     assert part["by_chance"] == 1.0  # two seeds
 
 
+def test_c_a_pool_is_counted_once_for_all_k() -> None:
+    metrics = [{"captions": 3, "images_generated": 3 + 50}] * 4  # every run says how large the pool is
+    assert pool_speed.images_made("pool", metrics) == 50 + 4 * 3
+    assert pool_speed.images_made("fresh", metrics) == 4 * 53
+
+
 def test_c_differences_are_in_the_seeds_spread() -> None:
     rng = np.random.default_rng(0)
     ours, theirs = rng.normal(5, 2, (3, 4000)), rng.normal(5, 2, (3, 4000))
