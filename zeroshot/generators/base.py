@@ -34,6 +34,11 @@ class Generator(nn.Module, abc.ABC):
         """Images float32 [N, 3, image_size, image_size] in [-1, 1] from z [N, z_dim] and class_index int64 [N]."""
 
 
+def to_image(x: torch.Tensor) -> torch.Tensor:
+    """tanh of a last layer's output, of half precision in single: its steps near ±1 are half a grey level of 256."""
+    return torch.tanh(x.float() if x.dtype.itemsize < 4 else x)
+
+
 def check_state(
     expected: Mapping[str, torch.Size],
     state: Mapping[str, torch.Tensor],
