@@ -22,6 +22,15 @@ class Generator(nn.Module, abc.ABC):
     z_dim: int
     num_classes: int
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """Number type of the z that `forward` takes: that of the weights."""
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+
+    def in_precision(self, dtype: torch.dtype) -> Generator:
+        """This generator computing in another number type; images stay float32."""
+        return self.to(dtype)
+
     def latent(self, uniforms: torch.Tensor) -> torch.Tensor:
         """z from addressed uniforms: float64 [N, z_dim] in (0, 1) -> float32 [N, z_dim], here N(0, I).
 

@@ -32,7 +32,8 @@ class UpsampleConv(nn.Conv2d):
     def fold(self) -> None:
         """Take the weights as they are now; for inference only."""
         weight = self.weight.detach().flip(2, 3).transpose(0, 1)  # [C_in, C_out, 3, 3]
-        self.folded = sum(F.pad(weight, (right, 1 - right, down, 1 - down)) for right in (0, 1) for down in (0, 1))
+        shifts = [(right, 1 - right, down, 1 - down) for right in (0, 1) for down in (0, 1)]
+        self.folded = torch.stack([F.pad(weight, shift) for shift in shifts]).sum(dim=0)
 
     def train(self, mode: bool = True) -> UpsampleConv:
         """A step of training would leave the folded weights behind."""
