@@ -21,7 +21,9 @@ from zeroshot.precision import DTYPES, check_device
 from zeroshot.runs import run, run_path
 from zeroshot.settings import PRECISIONS
 
-BF16_TOLERANCE = 0.03  # of a score in bf16, which keeps 8 bits, against fp32's; measured: at most 0.012
+# Of a score in bf16, which keeps 8 bits, against fp32's. Measured over 256 images x 1,000 sentences of each generator:
+# at most 0.028, 0.003 on average.
+BF16_TOLERANCE = 0.04
 
 
 @pytest.mark.parametrize("generator", ["sagan", "biggan"])

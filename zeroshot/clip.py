@@ -229,7 +229,11 @@ class Clip:
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Unit vectors float32 [N, D] of images [N, 3, H, W] in [-1, 1] on the model's device."""
-        return self.encode_prepared(self.prepare(images))
+        return self.forward(images)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`encode_images` for torch.compile, which cannot trace what is in inference mode."""
+        return F.normalize(self.model.encode_image(self.prepare(images)).float(), dim=-1)
 
     @torch.inference_mode()
     def encode_prepared(self, images: torch.Tensor) -> torch.Tensor:

@@ -69,14 +69,13 @@ class Engine:
         self.generator, self.clip, self.batch_size = generator, clip, batch_size
         self.device = clip.device  # a generator need not have parameters
         self._generate = torch.compile(generator, dynamic=False) if compiled else generator
-        self._encode = torch.compile(clip.encode_images, dynamic=False) if compiled else clip.encode_images
+        self._encode = torch.compile(clip.forward, dynamic=False) if compiled else clip.forward
         self.compiled = compiled
 
-    @torch.inference_mode()
     def images(self, where: Addresses) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, images float32 [batch, 3, S, S] in [-1, 1]); the last batch ends in padding beyond its rows."""
         for rows, z, class_index in self._inputs(where, 0):
-            with arithmetic(self.clip.precision):
+            with self._computing():
                 images = self._generate(z, class_index)
             yield rows, images
 
@@ -93,14 +92,13 @@ class Engine:
         size = self.generator.image_size
         return self._each(where, to_bytes) if len(where) else np.empty((0, size, size, 3), dtype=np.uint8)
 
-    @torch.inference_mode()
     def _each(self, where: Addresses, finish: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """finish(images) of every address, in one array on the host."""
         found: torch.Tensor | None = None
         start = 0
         while start < len(where):
             try:
-                with arithmetic(self.clip.precision), compiling(self.compiled):
+                with self._computing():
                     for rows, z, class_index in self._inputs(where, start):
                         part = finish(self._generate(z, class_index))[: rows.stop - rows.start]
                         if found is None:
@@ -129,7 +127,7 @@ class Engine:
                     waiting = ahead.submit(self._input, where, following)
                 yield rows, z.to(self.device, non_blocking=True), class_index.to(self.device, non_blocking=True)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _input(self, where: Addresses, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """z and class index of a batch on the host, padded to its physical size; pinned for a GPU."""
         padding = self.batch_size - (rows.stop - rows.start)
@@ -137,6 +135,22 @@ class Engine:
         class_index = torch.from_numpy(np.pad(where.class_index[rows], (0, padding), mode="edge"))
         z = self.generator.latent(torch.from_numpy(latent)).to(self.generator.input_dtype)
         return (z.pin_memory(), class_index.pin_memory()) if self.device.type == "cuda" else (z, class_index)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """The precision's arithmetic, without gradients; where torch.compile fails, one line instead of its pages."""
+        without_gradients = torch.no_grad() if self.compiled else torch.inference_mode()  # it cannot trace the latter
+        with arithmetic(self.clip.precision), without_gradients:
+            if not self.compiled:
+                yield
+                return
+            try:
+                yield
+            except torch._dynamo.exc.TorchDynamoException as error:
+                lines = str(getattr(error, "inner_exception", error)).strip().splitlines() or [type(error).__name__]
+                raise EnvironmentFailure(
+                    f"compile = true, but torch.compile failed ({lines[0]}): give compile=false"
+                ) from error
 
     def _halve(self, reason: str) -> None:
         name = type(self.generator).__name__
@@ -152,19 +166,6 @@ class Engine:
         self.batch_size //= 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-@contextmanager
-def compiling(compiled: bool) -> Iterator[None]:
-    """torch.compile works when a batch of a new size comes first: say in one line where it cannot."""
-    if not compiled:
-        yield
-        return
-    try:
-        yield
-    except torch._dynamo.exc.TorchDynamoException as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EnvironmentFailure(f"compile = true, but torch.compile failed ({reason}): give compile=false") from error
 
 
 def to_bytes(images: torch.Tensor) -> torch.Tensor:

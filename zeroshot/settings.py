@@ -83,7 +83,8 @@ class WorldSettings:
     name: str
     captions: int = 80  # test images searched for where `captions` is not given
     images: str = "fresh"  # where images come from where `search.images` is not given
-    batch_size: int | str = 64  # where `batch_size` is not given
+    # where `batch_size` is not given: a number or auto; Any, because OmegaConf cannot interpolate a union
+    batch_size: Any = 64
 
 
 @dataclass
@@ -184,7 +185,7 @@ def check_run(settings: RunSettings, classes: int) -> None:
 
 def check_batch_size(batch_size: int | str) -> None:
     """Refuse a batch size that is neither `auto` nor a number of images. Raises UserError."""
-    if isinstance(batch_size, str) and batch_size != "auto":
+    if not isinstance(batch_size, int) and batch_size != "auto":
         raise UserError(f"batch_size = {batch_size!r}, but allowed are auto and a number of 1 or more")
     if isinstance(batch_size, int) and batch_size < 1:
         raise UserError(f"batch_size = {batch_size}, but a batch holds at least one image: give 1 or more, or auto")
