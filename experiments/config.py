@@ -38,8 +38,9 @@ class Experiment:
     seed: int = RunSettings.seed
     b_max: int = RunSettings.b_max
     captions: int = II("world.captions")
-    batch_size: int = RunSettings.batch_size
+    batch_size: int | str = II("world.batch_size")
     precision: str = RunSettings.precision
+    compile: bool = RunSettings.compile
     # Where and on what: no result depends on these.
     device: str = "auto"  # auto, cpu, cuda, cuda:<number>
     output: str = "outputs"

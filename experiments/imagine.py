@@ -46,6 +46,7 @@ def imagine(config: DictConfig, typed: dict[str, str], stop: StopRequest) -> Non
     if settings.search.images != "fresh":
         raise UserError(f"search.images = {settings.search.images!r}, but a prompt's images are always drawn fresh")
     check_present(without_photographs(settings))
+    settings = dataclasses.replace(settings, batch_size=world.physical_batch(settings.generator, settings.batch_size))
     folder = output / world.name / "imagine"
     make_folder(folder)
     weights = world.models_sha256(settings.generator)

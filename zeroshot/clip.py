@@ -23,6 +23,7 @@ from tqdm import tqdm
 from zeroshot.clip_checkpoints import model_by_tag, model_from_file
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.generators.base import check_state
+from zeroshot.precision import arithmetic
 from zeroshot.weights import load_tensors, sha256_of
 
 
@@ -47,13 +48,16 @@ class Clip:
     ) -> None:
         self.model: Any = model  # open_clip.CLIP or CustomTextCLIP: what nn.Module does not tell a type checker
         self.tokenizer, self.identity = tokenizer, identity
+        self.precision = "fp32"  # on CUDA: whether fp32 arithmetic is tf32's, see zeroshot/precision.py
         self.normalises = True  # False: generated images go in as they are in [-1, 1], as in the authors' released code
         size = preprocess.size
         self.image_size = int(size if isinstance(size, int) else size[0])
         self._preprocess = preprocess
         self._picture = image_transform_v2(preprocess, is_train=False)
-        self._mean = torch.tensor(preprocess.mean, device=self.device)[:, None, None]  # [3, 1, 1]
-        self._std = torch.tensor(preprocess.std, device=self.device)[:, None, None]  # [3, 1, 1]
+        # (x / 2 + 1/2 - mean) / std as one multiply-add, [3, 1, 1] each
+        std = torch.tensor(preprocess.std, device=self.device)[:, None, None]
+        self._scale = 0.5 / std
+        self._shift = (0.5 - torch.tensor(preprocess.mean, device=self.device)[:, None, None]) / std
         empty = tokenizer([""])[0]
         self.context_length, self._padding = len(empty), int(empty[-1])
 
@@ -197,7 +201,8 @@ class Clip:
         starts = range(0, max(len(texts), 1), batch_size)
         for start in tqdm(starts, desc="texts", unit="batch", leave=False, disable=None, delay=2):
             tokens = self.tokenizer([*texts[start : start + batch_size]] or [""]).to(self.device)
-            parts.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
+            with arithmetic(self.precision):
+                parts.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
         return torch.cat(parts)[: len(texts)]
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
@@ -218,13 +223,17 @@ class Clip:
         """Images [N, 3, S, S] in [-1, 1] -> [0, 1] -> CLIP's mean and standard deviation; S is the tower's already."""
         if not self.normalises:
             return images.to(self.dtype).contiguous(memory_format=torch.channels_last)
-        images = (images.float() * 0.5 + 0.5 - self._mean) / self._std
+        images = torch.addcmul(self._shift, images.float(), self._scale)
         return images.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Unit vectors float32 [N, D] of images [N, 3, H, W] in [-1, 1] on the model's device."""
-        return self.encode_prepared(self.prepare(images))
+        return self.forward(images)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`encode_images` for torch.compile, which cannot trace what is in inference mode."""
+        return F.normalize(self.model.encode_image(self.prepare(images)).float(), dim=-1)
 
     @torch.inference_mode()
     def encode_prepared(self, images: torch.Tensor) -> torch.Tensor:
@@ -239,7 +248,8 @@ class Clip:
         for start in range(0, len(pictures), batch_size):
             batch = torch.stack([self._picture(p.convert("RGB")) for p in pictures[start : start + batch_size]])
             batch = batch.to(self.device, self.dtype, memory_format=torch.channels_last)  # [n, 3, S, S]
-            parts.append(F.normalize(self.model.encode_image(batch).float(), dim=-1))
+            with arithmetic(self.precision):
+                parts.append(F.normalize(self.model.encode_image(batch).float(), dim=-1))
         return torch.cat(parts)
 
 

@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from zeroshot.engine import Addresses, addresses
-from zeroshot.errors import UserError
 from zeroshot.prompts import Pairs, Prompt, address, combined, weighted
 from zeroshot.search import Scores, Task, run_tasks
-from zeroshot.settings import GeneratorSettings, check_settings
+from zeroshot.settings import GeneratorSettings, check_batch_size, check_settings
 from zeroshot.worlds import World
 
 
@@ -51,7 +50,7 @@ def search(
     k: int = 10,
     b_max: int = 100,
     seed: int = 42,
-    batch_size: int = 64,
+    batch_size: int | str = 64,
     progress: Callable[[int, float], None] = lambda drawn, best: None,
 ) -> SearchResult:
     """Search for the image that fits a sentence best (Algorithm 1).
@@ -65,7 +64,7 @@ def search(
         k: labels kept, 1 … 1,000.
         b_max: images drawn, at least 1.
         seed: at least 0; the same texts and seed draw the same z's, whatever their weights.
-        batch_size: images at a time; changes the last bits of a score on CPUs.
+        batch_size: images at a time, or auto; changes the last bits of a score on CPUs.
         progress: told after each batch how many images are drawn and the best score so far; what it raises ends the
             search.
 
@@ -79,8 +78,7 @@ def search(
     """
     pairs = weighted(prompt)
     check_settings(k, b_max, seed, len(world.labels))
-    if batch_size < 1:
-        raise UserError(f"batch_size = {batch_size}, but a batch holds at least one image: give 1 or more")
+    check_batch_size(batch_size)
     _warn_of_cuts(world, pairs)
     engine = world.engine(generator, batch_size)
     vectors = world.clip.encode_text([text for text, _ in pairs]).cpu().numpy()
@@ -90,8 +88,9 @@ def search(
 
     blocks: list[Scores] = []
     best = -np.inf
-    for b_start in range(1, b_max + 1, batch_size):
-        b_stop = min(b_start + batch_size, b_max + 1)
+    at_once = engine.batch_size
+    for b_start in range(1, b_max + 1, at_once):
+        b_stop = min(b_start + at_once, b_max + 1)
         blocks.append(run_tasks(engine, [task], k, b_stop - 1, seed, b_start=b_start))
         best = max(best, float(blocks[-1].score.max()))
         progress(b_stop - 1, best)

@@ -24,6 +24,7 @@ from zeroshot.generators.sagan import SAGAN
 from zeroshot.labels import read_labels
 from zeroshot.metrics.features import FeatureExtractor, SmallFeatures
 from zeroshot.metrics.inception import InceptionFeatures
+from zeroshot.precision import DTYPES
 from zeroshot.settings import ClipSettings, DataSettings, FeaturesSettings, GeneratorSettings, RunSettings
 from zeroshot.weights import check_pin, is_packaged, load_tensors, resolve, sha256_of
 
@@ -79,12 +80,17 @@ def load_state(weights: str) -> dict[str, torch.Tensor]:
     return read_checkpoint(path)
 
 
-def load_clip(settings: ClipSettings, device: torch.device) -> Clip:
-    """The CLIP that the settings name."""
+def load_clip(settings: ClipSettings, device: torch.device, precision: str = "fp32") -> Clip:
+    """The CLIP that the settings name, in one of `zeroshot.precision.DTYPES`."""
     vocabulary = resolve(settings.vocabulary) if settings.vocabulary else None
     local = settings.weights.startswith(("package:", "cache:"))
     model = resolve(settings.model) if settings.model.endswith(".json") else settings.model
-    return Clip.load(model, resolve(settings.weights) if local else settings.weights, vocabulary, device)
+    weights = resolve(settings.weights) if local else settings.weights
+    clip = Clip.load(model, weights, vocabulary, device, DTYPES[precision])
+    clip.precision = precision
+    if precision == "tf32":  # float32 like fp32's, but not its numbers
+        clip.identity["precision"] = precision
+    return clip
 
 
 def load_features(settings: FeaturesSettings) -> FeatureExtractor:

@@ -113,7 +113,9 @@ WORLDS = {
         FEATURES,
     ),
     "paper": WorldParts(
-        WorldSettings("paper", captions=2778),
+        # auto: which batch a GPU likes best depends on its memory and on the generator. The miniature's is a number, so
+        # that every machine of a kind gets the same bits.
+        WorldSettings("paper", captions=2778, batch_size="auto"),
         {"sagan": PAPER_SAGAN, "biggan": PAPER_BIGGAN},
         PAPER_CLIP,
         PAPER_DATA,
@@ -145,6 +147,7 @@ def default_run(world: str, generator: str, protocol: str = "paper") -> RunSetti
         PROTOCOLS[protocol],
         SearchSettings(parts.world.images),
         captions=parts.world.captions,
+        batch_size=parts.world.batch_size,
     )
 
 

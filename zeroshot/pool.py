@@ -164,7 +164,10 @@ class Pool:
         status = path.stat()
         seen = (status.st_mtime_ns, status.st_size)
         if self._checked.get(path) != seen:
-            if hashlib.sha256(path.read_bytes()).hexdigest() != stated.read_text(encoding="utf-8").strip():
+            if (
+                hashlib.sha256(path.read_bytes()).hexdigest()
+                != stated.read_text(encoding="utf-8").partition(" ")[0].strip()
+            ):
                 logger.warning("checksum mismatch in %s: set aside as .damaged and made again", path)
                 os.replace(path, path.with_suffix(".damaged"))
                 return None
@@ -185,7 +188,9 @@ class Pool:
             embeddings = self.engine.embed(where)
             write_file(path, lambda p: _save(p, embeddings))
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            write_file(path.with_suffix(".sha256"), lambda p: p.write_text(f"{digest}\n", encoding="utf-8"))
+            # Another batch than the pool's identity says, where memory ended while the block was made.
+            line = f"{digest}  {path.name}, batch of {self.engine.batch_size}\n"
+            write_file(path.with_suffix(".sha256"), lambda p: p.write_text(line, encoding="utf-8"))
         return len(keys)
 
     @contextmanager

@@ -95,6 +95,7 @@ def pooled_search(world: World, settings: RunSettings, images: list[Searched], o
         "clip_normalisation": settings.protocol.clip_normalisation,
         "batch_size": settings.batch_size,
         "precision": settings.precision,
+        "compile": settings.compile,
         "version": __version__,
     }
     name = f"{settings.generator.name}-{_digest(identity | {'seed': settings.seed})}"

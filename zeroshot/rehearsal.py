@@ -85,7 +85,7 @@ def random_generator(settings: GeneratorSettings) -> Generator:
     """The architecture at its true size with random weights, in evaluation mode."""
     if settings.architecture == "sagan":
         size = {key: getattr(settings, key) for key in ("image_size", "z_dim", "g_conv_dim", "attention_after")}
-        return SAGAN(**size).to(memory_format=torch.channels_last).eval()
+        return SAGAN.from_state(SAGAN(**size).state_dict(), **size)
     config = json.loads(resolve(settings.config or "").read_text(encoding="utf-8"))
     model = LibraryBigGAN(BigGANConfig.from_dict(config))
     torch.nn.init.ones_(model.generator.bn.weight)  # the library leaves them as memory happened to be

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import platform
@@ -15,11 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import yaml
 from tqdm import tqdm
 
 from zeroshot import __version__
+from zeroshot.batches import AUTO
 from zeroshot.engine import Engine
-from zeroshot.errors import Interrupted
+from zeroshot.errors import Interrupted, UserError
 from zeroshot.loading import check_present
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
 from zeroshot.metrics.features import resized
@@ -64,8 +67,8 @@ def run(
         EnvironmentFailure: folder not writable, held by another process or of another configuration; damaged weights;
             a score that is not finite.
     """
-    images, pooled, identity = _prepared(world, settings, output)
     directory = RunDirectory(run_path(output, settings))
+    settings, images, pooled, identity = _prepared(world, settings, output)
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
         if directory.finished:
@@ -84,7 +87,8 @@ def run(
             made = scores.score.size
         directory.write_table("scores.parquet", scores_table(images, scores))
         directory.write_table("selected.parquet", selected_table(world, images, scores))
-        directory.write_json("provenance.json", provenance(world, settings.generator))
+        batches = batches_used(directory) or [engine.batch_size]
+        directory.write_json("provenance.json", provenance(world, settings.generator) | {"batch_sizes": batches})
         measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
         measured["images_generated"] += made
         directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
@@ -107,8 +111,8 @@ def run_shard(
     """
     if shard == WHOLE:
         return run(world, settings, output, should_stop=should_stop)
-    images, pooled, identity = _prepared(world, settings, output)
-    directory = RunDirectory(run_path(output, settings), shard)
+    asked, directory = settings, RunDirectory(run_path(output, settings), shard)
+    settings, images, pooled, identity = _prepared(world, settings, output)
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
         if directory.finished:
@@ -125,27 +129,57 @@ def run_shard(
     if not complete:
         return None
     try:
-        return run(world, settings, output, should_stop=should_stop)
+        return run(world, asked, output, should_stop=should_stop)
     except Held:  # by a shard that is ending as well, or by whoever puts the run together
         return None
 
 
 def _prepared(
-    world: World, settings: RunSettings, output: Path
-) -> tuple[list[Searched], PooledSearch | None, dict[str, Any]]:
-    """What is searched for, the pool if there is one, and the run's identity, once the settings have been checked."""
-    check_run(settings, len(world.labels))
-    check_present(settings)
+    world: World, asked: RunSettings, output: Path
+) -> tuple[RunSettings, list[Searched], PooledSearch | None, dict[str, Any]]:
+    """The settings with their physical batch, what is searched for, the pool if there is one, and the run's identity,
+    once the settings have been checked."""
+    check_run(asked, len(world.labels))
+    check_world(world, asked)
+    check_present(asked)
+    settings = with_physical_batch(world, asked, run_path(output, asked))
     images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
     pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
-    return images, pooled, run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
+    identity = run_identity(world, settings, asked) | ({"pool_plan": pooled.plan.digest} if pooled else {})
+    return settings, images, pooled, identity
 
 
-def run_identity(world: World, settings: RunSettings) -> dict[str, Any]:
-    """What two runs must share to be one: settings, weights and the version of the code."""
+def check_world(world: World, settings: RunSettings) -> None:
+    """Raise UserError where a world's models were loaded for another arithmetic than the settings say."""
+    for key in ("precision", "compile"):
+        ours, theirs = getattr(settings, key), getattr(world.settings, key)
+        if ours != theirs:
+            raise UserError(f"{key} = {ours}, but this world was loaded with {key} = {theirs}: load one with {ours}")
+
+
+def with_physical_batch(world: World, settings: RunSettings, path: Path) -> RunSettings:
+    """The settings with batch_size=auto replaced by a number: that of the run's config.yaml, where one was begun."""
+    if settings.batch_size != AUTO:
+        return settings
+
+    def begun() -> int | None:
+        try:
+            return yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))["settings"]["batch_size"]
+        except (OSError, TypeError, KeyError, yaml.YAMLError):  # none, or one that `claim` has something to say about
+            return None
+
+    found = begun() or world.physical_batch(settings.generator, AUTO)
+    return dataclasses.replace(settings, batch_size=begun() or found)  # another shard may have begun meanwhile
+
+
+def run_identity(world: World, settings: RunSettings, asked: RunSettings) -> dict[str, Any]:
+    """What two runs must share to be one: settings, weights and the version of the code.
+
+    `asked` are the settings before batch_size=auto became a number: the run's path and its departures go by them.
+    """
     return {
         "settings": settings.identity(),
-        "departures": departures(settings),
+        "departures": departures(asked),
         "weights_sha256": world.weights_sha256(settings.generator),
         "version": __version__,
     }
@@ -196,7 +230,7 @@ def _search(
                     raise Interrupted(str(directory.path))
                 part = run_tasks(engine, block, settings.k, settings.b_max, settings.seed)
                 columns = {"class_index": part.class_index.ravel(), "score": part.score.ravel()}
-                directory.write_table(name, pd.DataFrame(columns))
+                directory.write_table(name, pd.DataFrame(columns).assign(batch_size=engine.batch_size))
                 log.info("%d of %d captions searched", done, captions)
             parts.append(part)
             bar.update(len(block) * settings.b_max)
@@ -208,6 +242,12 @@ def _blocks(captions: int, b_max: int) -> list[tuple[str, slice]]:
     per_block = max(1, IMAGES_PER_BLOCK // b_max)  # captions
     starts = range(0, captions, per_block)
     return [(f"blocks/{start:05d}.parquet", slice(start, min(start + per_block, captions))) for start in starts]
+
+
+def batches_used(directory: RunDirectory) -> list[int]:
+    """The physical batch of each block in order: another than the run's where memory ended, there the smallest."""
+    tables = [directory.read_table(f"blocks/{path.name}") for path in sorted(directory.path.glob("blocks/*.parquet"))]
+    return [int(table["batch_size"].iloc[0]) for table in tables if table is not None]
 
 
 def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores | None:

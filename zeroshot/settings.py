@@ -83,6 +83,8 @@ class WorldSettings:
     name: str
     captions: int = 80  # test images searched for where `captions` is not given
     images: str = "fresh"  # where images come from where `search.images` is not given
+    # where `batch_size` is not given: a number or auto; Any, because OmegaConf cannot interpolate a union
+    batch_size: Any = 64
 
 
 @dataclass
@@ -140,8 +142,12 @@ class RunSettings:
     seed: int = 42
     b_max: int = 100  # images drawn per caption
     captions: int = 80  # test images searched for, one caption each
-    batch_size: int = 64  # physical batch: changes the last bits of a score on CPUs, so it belongs to the run
+    # Physical batch: changes the last bits of a score on CPUs, so it belongs to the run. auto: found by trying; a run's
+    # path says auto, its config.yaml the number found.
+    batch_size: int | str = 64
+    # Of generator and CLIP: fp32 | tf32 (CUDA) | bf16 | fp16 (CUDA). Scores are summed in float64 whatever it is.
     precision: str = "fp32"
+    compile: bool = False  # torch.compile fuses element-wise work; changes last bits
 
     def identity(self) -> dict[str, Any]:
         """Plain nested dictionary of every field."""
@@ -151,8 +157,7 @@ class RunSettings:
 def check_run(settings: RunSettings, classes: int) -> None:
     """Refuse, with what was given and what is allowed, settings that no run can have. Raises UserError."""
     check_settings(settings.k, settings.b_max, settings.seed, classes)
-    if settings.batch_size < 1:
-        raise UserError(f"batch_size = {settings.batch_size}, but a batch holds at least one image: give 1 or more")
+    check_batch_size(settings.batch_size)
     for key, given, allowed in (
         ("precision", settings.precision, PRECISIONS),
         ("search.images", settings.search.images, IMAGE_SOURCES),
@@ -178,6 +183,14 @@ def check_run(settings: RunSettings, classes: int) -> None:
         raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
 
 
+def check_batch_size(batch_size: int | str) -> None:
+    """Refuse a batch size that is neither `auto` nor a number of images. Raises UserError."""
+    if not isinstance(batch_size, int) and batch_size != "auto":
+        raise UserError(f"batch_size = {batch_size!r}, but allowed are auto and a number of 1 or more")
+    if isinstance(batch_size, int) and batch_size < 1:
+        raise UserError(f"batch_size = {batch_size}, but a batch holds at least one image: give 1 or more, or auto")
+
+
 def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
     """Refuse, with both numbers, what Algorithm 1 cannot run on. Raises UserError."""
     if not 1 <= k <= classes:
@@ -188,7 +201,7 @@ def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
         raise UserError(f"seed = {seed}, but seeds are counted from 0: give seed of 0 or more")
 
 
-PRECISIONS = ("fp32",)
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 IMAGE_SOURCES = ("fresh", "pool")
 DATA_SOURCES = ("parquet", "ccub", "reed", "hub")
 CAPTION_CHOICES = ("fixed", "random")

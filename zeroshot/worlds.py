@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import json
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +17,11 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
+from zeroshot.batches import AUTO, device_name, find_batch
 from zeroshot.cache import Cache
 from zeroshot.clip import Clip
 from zeroshot.data.base import CaptionedImages, caption_of
-from zeroshot.engine import Engine
+from zeroshot.engine import Engine, addresses
 from zeroshot.errors import UserError
 from zeroshot.generators.base import Generator
 from zeroshot.generators.own import IN_MEMORY, OwnGenerator, checked_identity, is_own
@@ -24,6 +29,7 @@ from zeroshot.labels import rank_labels, read_labels
 from zeroshot.loading import load_clip, load_features, load_generator, load_split, split_identity
 from zeroshot.metrics.features import FeatureExtractor, resized
 from zeroshot.parts import default_run, world_parts
+from zeroshot.precision import DTYPES, arithmetic, check_device
 from zeroshot.protocols import Searched, cut, in_protocol, label_prompts
 from zeroshot.search import Task
 from zeroshot.settings import GeneratorSettings, RunSettings
@@ -55,10 +61,12 @@ class World:
     def __init__(self, settings: RunSettings, device: str = "auto", cache: Path | None = None) -> None:
         self.settings = settings
         self.device = choose_device(device)
+        check_device(settings.precision, settings.compile, self.device)
         self.cache = Cache(cache)
         self._generators: dict[str, Generator] = {}
         self._own: dict[str, GeneratorSettings] = {}  # handed over in Python
         self._engines: dict[tuple[str, int], Engine] = {}
+        self._batches: dict[str, int] = {}  # what batch_size=auto was found to be
 
     @property
     def name(self) -> str:
@@ -107,7 +115,7 @@ class World:
     @cached_property
     def clip(self) -> Clip:
         """The world's CLIP, in evaluation mode."""
-        clip = load_clip(self.settings.clip, self.device)
+        clip = load_clip(self.settings.clip, self.device, self.settings.precision)
         clip.normalises = self.settings.protocol.clip_normalisation
         return clip
 
@@ -121,15 +129,61 @@ class World:
             self._generators[key] = load_generator(settings).to(self.device).eval()
         return self._generators[key]
 
-    def engine(self, settings: GeneratorSettings | str, batch_size: int = 64) -> Engine:
-        """Generator and CLIP in batches of one physical size."""
+    def engine(self, settings: GeneratorSettings | str, batch_size: int | str = 64) -> Engine:
+        """Generator and CLIP in batches of one physical size, in the world's precision; `auto` finds the size."""
         if isinstance(settings, str):
             settings = self.generator_settings(settings)
-        generator = self.generator(settings)
-        key = (repr(settings), batch_size)
+        size = self.physical_batch(settings, batch_size)
+        key = (repr(settings), size)
         if key not in self._engines:
-            self._engines[key] = Engine(generator, self.clip, batch_size)
+            self._engines[key] = self._engine(settings, size)
         return self._engines[key]
+
+    def _engine(self, settings: GeneratorSettings, batch_size: int) -> Engine:
+        key = f"{in_protocol(settings, self.settings.protocol)!r} in {self.settings.precision}"
+        if key not in self._generators:
+            generator = self.generator(settings)
+            dtype = DTYPES[self.settings.precision]
+            if dtype != generator.input_dtype and not isinstance(generator, OwnGenerator):
+                generator = copy.deepcopy(generator)  # the one in float32 keeps its weights
+            self._generators[key] = generator.in_precision(dtype)
+        return Engine(self._generators[key], self.clip, batch_size, self.settings.compile)
+
+    def physical_batch(self, settings: GeneratorSettings, batch_size: int | str) -> int:
+        """The number that a batch size stands for: `auto` is found by trying, once for a device, models and precision,
+        and remembered in the cache."""
+        if isinstance(batch_size, int):
+            return batch_size
+        if batch_size != AUTO:
+            raise UserError(f"batch_size = {batch_size!r}, but allowed are auto and a number of 1 or more")
+        key = {
+            "device": device_name(self.device),
+            "generator": dataclasses.asdict(settings),
+            "weights": self.generator_sha256(settings),
+            "clip": self.clip.identity,
+            "precision": self.settings.precision,
+            "compile": self.settings.compile,
+        }
+        name = json.dumps(key, sort_keys=True)
+        if name not in self._batches:
+            found = self.cache.get("batch-size", key, lambda: np.array(find_batch(self.device, self._rate(settings))))
+            self._batches[name] = int(found)
+        return self._batches[name]
+
+    def _rate(self, settings: GeneratorSettings) -> Callable[[int], float]:
+        def rate(size: int) -> float:
+            engine = self._engine(settings, size)
+            where = addresses(0, AUTO, 1, 2 * size + 1, np.arange(len(self.labels)), engine.generator.z_dim)
+            seconds = []
+            for _ in range(4):
+                started = time.perf_counter()
+                engine.embed(where)
+                seconds.append(time.perf_counter() - started)
+                if engine.batch_size < size:
+                    raise MemoryError  # it would be halved at once
+            return len(where) / min(seconds[1:])  # the first is slower: allocations, choice of kernels, compilation
+
+        return rate
 
     @cached_property
     def train(self) -> CaptionedImages:
@@ -227,7 +281,8 @@ class World:
         for start in tqdm(starts, desc="features", unit="batch", leave=False, disable=None, delay=2):
             batch = resized(pictures[start : start + _PHOTO_BATCH], self.features.image_size)
             images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
-            parts.append(self.features(images.float() / 127.5 - 1).double().cpu().numpy())
+            with arithmetic("fp32"):  # the Fréchet distance's features, whatever the models' precision
+                parts.append(self.features(images.float() / 127.5 - 1).double().cpu().numpy())
         return np.concatenate(parts)
 
     @cached_property
@@ -278,16 +333,25 @@ class World:
         return known
 
 
-def load_world(name: str = "miniature", *, device: str = "auto", cache: str | Path | None = None) -> World:
+def load_world(
+    name: str = "miniature",
+    *,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    precision: str = "fp32",
+    compile: bool = False,
+) -> World:
     """Load a world by name.
 
     Args:
         name: `miniature` or `paper`.
         device: auto, cpu, cuda or cuda:<number>.
         cache: a folder in which embeddings are kept; None: nothing is written.
+        precision: fp32, tf32 (CUDA), bf16 or fp16 (CUDA).
+        compile: let torch.compile fuse the models' element-wise work.
 
     Raises:
-        UserError: unknown world or device.
+        UserError: unknown world, device or precision, or one that this machine does not have.
 
     Example:
         >>> world = load_world("miniature", device="cpu")
@@ -295,4 +359,5 @@ def load_world(name: str = "miniature", *, device: str = "auto", cache: str | Pa
         1000
     """
     generators = world_parts(name).generators
-    return World(default_run(name, next(iter(generators))), device, None if cache is None else Path(cache))
+    settings = dataclasses.replace(default_run(name, next(iter(generators))), precision=precision, compile=compile)
+    return World(settings, device, None if cache is None else Path(cache))

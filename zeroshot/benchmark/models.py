@@ -61,7 +61,7 @@ def forwards(engine: Engine) -> Forwards:
     """Each stage on tensors of the engine's batch size, on its device."""
     generator, clip, rng = engine.generator, engine.clip, np.random.default_rng(0)
     uniforms = torch.from_numpy(rng.uniform(size=(engine.batch_size, generator.z_dim)))
-    z = generator.latent(uniforms).to(engine.device)  # [batch, z_dim]
+    z = generator.latent(uniforms).to(engine.device, generator.input_dtype)  # [batch, z_dim]
     y = torch.from_numpy(rng.integers(0, generator.num_classes, engine.batch_size)).to(engine.device)
     inference = torch.inference_mode()
     with torch.inference_mode():

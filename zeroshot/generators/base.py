@@ -22,6 +22,15 @@ class Generator(nn.Module, abc.ABC):
     z_dim: int
     num_classes: int
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """Number type of the z that `forward` takes: that of the weights."""
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+
+    def in_precision(self, dtype: torch.dtype) -> Generator:
+        """This generator computing in another number type; images stay float32."""
+        return self.to(dtype)
+
     def latent(self, uniforms: torch.Tensor) -> torch.Tensor:
         """z from addressed uniforms: float64 [N, z_dim] in (0, 1) -> float32 [N, z_dim], here N(0, I).
 
@@ -32,6 +41,11 @@ class Generator(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """Images float32 [N, 3, image_size, image_size] in [-1, 1] from z [N, z_dim] and class_index int64 [N]."""
+
+
+def to_image(x: torch.Tensor) -> torch.Tensor:
+    """tanh of a last layer's output, of half precision in single: its steps near ±1 are half a grey level of 256."""
+    return torch.tanh(x.float() if x.dtype.itemsize < 4 else x)
 
 
 def check_state(

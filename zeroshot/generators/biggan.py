@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
 from pytorch_pretrained_biggan import BigGANConfig
-from pytorch_pretrained_biggan.model import BigGANBatchNorm
+from pytorch_pretrained_biggan.model import BigGANBatchNorm, GenBlock
 from torch import nn
 from torch.nn.utils import remove_spectral_norm
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.generators.base import Generator, check_state
+from zeroshot.generators.base import Generator, check_state, to_image
+from zeroshot.generators.upsampling import UpsampleConv, add_upsampled_
 
+BOTTOM = 4  # pixels a side of the first feature map
 CUT = 2.0  # BigGAN's truncated normal lives in ±2 before it is multiplied by the truncation
 
 
@@ -30,18 +33,18 @@ class FusedBatchNorm(nn.Module):
         rstd = torch.rsqrt(statistics_at(norm.running_vars, truncation) + norm.eps)
         self.register_buffer("mean", mean)
         self.register_buffer("rstd", rstd)
-        self.conditional = norm.conditional
         if norm.conditional:
             self.scale, self.offset = norm.scale, norm.offset
         else:
             self.register_buffer("gain", (norm.weight.detach() * rstd)[:, None, None])
             self.register_buffer("shift", (norm.bias.detach() - norm.weight.detach() * rstd * mean)[:, None, None])
 
-    def forward(self, x: torch.Tensor, truncation: float, condition_vector: torch.Tensor | None = None) -> torch.Tensor:
-        if not self.conditional:
+    def forward(self, x: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """[N, C, H, W] -> the same shape; a conditional norm needs `condition` [N, 2 z_dim]."""
+        if condition is None:
             return torch.addcmul(self.shift, x, self.gain)
-        gain = (1 + self.scale(condition_vector)) * self.rstd  # [N, C]
-        shift = self.offset(condition_vector) - gain * self.mean
+        gain = (1 + self.scale(condition)) * self.rstd  # [N, C]
+        shift = self.offset(condition) - gain * self.mean
         return torch.addcmul(shift[:, :, None, None], x, gain[:, :, None, None])
 
 
@@ -101,14 +104,31 @@ class BigGAN(Generator):
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         embedding = self.model.embeddings.weight.T[class_index]  # [N, z_dim]: the product with a one-hot vector
         condition = torch.cat((z, embedding), dim=1)  # [N, 2 z_dim]
-        return self.model.generator(condition, self.truncation or 1.0)
+        generator = self.model.generator
+        x = generator.gen_z(condition).view(len(z), BOTTOM, BOTTOM, -1).permute(0, 3, 1, 2)  # channels last already
+        for layer in generator.layers:
+            x = block(layer, x, condition) if isinstance(layer, GenBlock) else layer(x)
+        return to_image(generator.conv_to_rgb(F.relu_(generator.bn(x))))  # [N, 3, S, S]
+
+
+def block(layer: GenBlock, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """The library's residual block, made ready by `prepare`: [N, C_in, H, W] -> [N, C_out, H or 2H, W or 2W]."""
+    h = layer.conv_0(F.relu_(layer.bn_0(x, condition)))  # [N, C_in / 4, H, W]
+    h = layer.conv_1(F.relu_(layer.bn_1(h, condition)))  # [N, C_in / 4, 2H, 2W] where it upsamples
+    h = layer.conv_2(F.relu_(layer.bn_2(h, condition)))
+    h = layer.conv_3(F.relu_(layer.bn_3(h, condition)))  # [N, C_out, 2H, 2W]
+    kept = x[:, : h.shape[1]]  # half of the channels where their number halves
+    return add_upsampled_(h, kept) if layer.up_sample else h.add_(kept)
 
 
 def prepare(model: LibraryBigGAN, truncation: float) -> None:
-    """Fold spectral norm, bake in one truncation's statistics, keep the 3 used channels of the last convolution."""
+    """Fold spectral norm and upsampling, bake in one truncation's statistics, keep the last layer's 3 used channels."""
     for module in model.modules():
         if hasattr(module, "weight_orig"):
             fold_spectral_norm(module)
+    for layer in model.generator.layers:
+        if isinstance(layer, GenBlock) and layer.up_sample:
+            layer.conv_1 = UpsampleConv.of(layer.conv_1)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, BigGANBatchNorm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import inspect
@@ -59,6 +60,7 @@ class OwnGenerator(Generator):
         if training:
             raise UserError(f"generator {name!r} is in training mode ({training[0]}): call .eval() on it first")
         self.module = module
+        self.autocast: torch.dtype | None = None
         self.eval()
         _check(self)
 
@@ -67,9 +69,23 @@ class OwnGenerator(Generator):
         own = getattr(self.module, "latent", None)
         return own(uniforms) if callable(own) else super().latent(uniforms)
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """float32, whatever the module's parameters are."""
+        return torch.float32
+
+    def in_precision(self, dtype: torch.dtype) -> OwnGenerator:
+        """The same module under autocast: its weights are its owner's, and it may make float32 tensors of its own."""
+        if dtype == torch.float32:
+            return self
+        other = copy.copy(self)
+        other.autocast = dtype
+        return other
+
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """Images float32 [N, 3, image_size, image_size]."""
-        return self.module(z, class_index).float()
+        with torch.autocast(z.device.type, self.autocast, enabled=self.autocast is not None):
+            return self.module(z, class_index).float()
 
     def settings(self) -> GeneratorSettings:
         """What a run's settings say of a generator that was handed over: its class and its identity."""

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.generators.base import Generator, check_state
+from zeroshot.generators.base import Generator, check_state, to_image
+from zeroshot.generators.upsampling import UpsampleConv, add_upsampled_
 
 # Channels of each block's input and, last, of the output, in units of g_conv_dim.
 CHANNELS = {64: (16, 8, 4, 2, 1), 128: (16, 16, 8, 4, 2, 1), 256: (16, 16, 8, 8, 4, 2, 1)}
@@ -46,13 +47,13 @@ class GenBlock(nn.Module):
         self.bn1 = ConditionalBatchNorm(channels_in, num_classes)
         self.bn2 = ConditionalBatchNorm(channels_out, num_classes)
         self.conv2d0 = nn.Conv2d(channels_in, channels_out, 1)
-        self.conv2d1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.conv2d1 = UpsampleConv(channels_in, channels_out)
         self.conv2d2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
 
     def forward(self, x: torch.Tensor, affine: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-        h = F.interpolate(F.relu(self.bn1(x, *affine[0])), scale_factor=2)  # [N, C_in, 2H, 2W]
-        h = self.conv2d2(F.relu(self.bn2(self.conv2d1(h), *affine[1])))  # [N, C_out, 2H, 2W]
-        return h + F.interpolate(self.conv2d0(x), scale_factor=2)
+        h = self.conv2d1(F.relu_(self.bn1(x, *affine[0])))  # [N, C_out, 2H, 2W]
+        h = self.conv2d2(F.relu_(self.bn2(h, *affine[1])))
+        return add_upsampled_(h, self.conv2d0(x))
 
 
 class SelfAttention(nn.Module):
@@ -127,7 +128,7 @@ class SAGAN(Generator):
         pairs = iter(affine)
         for block in self.layers():
             x = block(x, [next(pairs), next(pairs)]) if isinstance(block, GenBlock) else block(x)
-        return torch.tanh(self.conv2d5(F.relu(self.bn4(x))))  # [N, 3, S, S]
+        return to_image(self.conv2d5(F.relu_(self.bn4(x))))  # [N, 3, S, S]
 
     @classmethod
     def from_state(
@@ -147,6 +148,9 @@ class SAGAN(Generator):
         expected = model.state_dict()
         check_state({key: tensor.shape for key, tensor in expected.items()}, tensors, source, error)
         model.load_state_dict({key: t.to(expected[key].dtype) for key, t in tensors.items()}, assign=True)
+        for block in model.layers():
+            if isinstance(block, GenBlock):
+                block.conv2d1.fold()
         return model.to(memory_format=torch.channels_last).eval()
 
 
