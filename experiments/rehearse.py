@@ -4,10 +4,11 @@ Runs the pipeline at its true size with random weights on 2 captions, then measu
 Its files lie under outputs/rehearsal and hold no result.
 
   python -m experiments.rehearse
-  python -m experiments.rehearse device=cuda output=/scratch/outputs
+  python -m experiments.rehearse device=cuda precision=bf16 compile=true output=/scratch/outputs
 
   world=paper               the only world that needs a rehearsal
   device=auto|cpu|cuda      what the real run would use; a CPU takes minutes
+  precision=fp32|tf32|bf16|fp16, compile=true|false    as in the real run
   output=outputs            where rehearsal/rehearsal.md and .json go
 """
 
@@ -24,12 +25,13 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot import rehearsal
+from zeroshot.batches import device_name
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.parts import default_run, world_parts
 from zeroshot.report.tables import markdown, replace_file
 from zeroshot.worlds import World
 
-ALLOWED = {"world": "paper", "device": "auto", "output": "outputs"}
+ALLOWED = {"world": "paper", "device": "auto", "precision": "fp32", "compile": "false", "output": "outputs"}
 # Images per batch that are tried: a CPU gains nothing from large ones.
 BATCHES = {"cpu": (1, 4, 8), "cuda": (16, 64, 256)}
 REPEATS = {"cpu": 1, "cuda": 5}
@@ -44,6 +46,8 @@ def options(arguments: list[str]) -> dict[str, str]:
     chosen = ALLOWED | given
     if chosen["world"] != "paper":
         raise UserError(f"world = {chosen['world']!r}, but only world=paper needs a rehearsal: the miniature just runs")
+    if chosen["compile"] not in ("true", "false"):
+        raise UserError(f"compile = {chosen['compile']!r}, but allowed are true and false")
     return chosen
 
 
@@ -53,12 +57,11 @@ def stages(world: World, stop: StopRequest) -> list[rehearsal.Cost]:
     costs = []
     for name in tqdm(world_parts("paper").generators, desc="generators", disable=None):
         settings = rehearsal.rehearse(world, name)
-        generator = rehearsal.generator_of(world, settings)
         for batch_size in BATCHES[kind]:
             if stop():
                 raise Interrupted("the rehearsal")
             try:
-                costs.append(rehearsal.cost(world, generator, name, batch_size, REPEATS[kind]))
+                costs.append(rehearsal.cost(world, settings, batch_size, REPEATS[kind]))
             except torch.OutOfMemoryError:
                 print(f"{name}: a batch of {batch_size} does not fit into this device's memory", file=sys.stderr)
                 break
@@ -87,7 +90,7 @@ def report(costs: list[rehearsal.Cost], extraction: float, frechet: float) -> tu
 def main(stop: StopRequest) -> None:
     """Rehearse, measure, print and write."""
     chosen = options(sys.argv[1:])
-    world = rehearsal.rehearsal_world(chosen["device"])
+    world = rehearsal.rehearsal_world(chosen["device"], chosen["precision"], chosen["compile"] == "true")
     costs = stages(world, stop)
     extraction = rehearsal.extraction_rate(world, REPEATS[world.device.type])
     frechet = rehearsal.frechet_seconds(world.features.dim)
@@ -96,7 +99,7 @@ def main(stop: StopRequest) -> None:
     text = "\n".join(
         [
             "REHEARSAL: random weights, synthetic photographs; true sizes. No number here is a result.",
-            f"device: {world.device}, threads: {torch.get_num_threads()}",
+            f"device: {device_name(world.device)}, precision: {chosen['precision']}, compile: {chosen['compile']}",
             "",
             "Images per second of each stage:",
             "",

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 THREADS = max(1, 2 // WORKERS)
 os.environ["OMP_NUM_THREADS"] = str(THREADS)  # of commands: more threads than cores starve each other
+torch.set_num_threads(THREADS)  # now, since fixtures of modules are computed first: threads decide last bits
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +48,6 @@ def with_cache(folder: Path, cache: Path) -> Path:
     """The folder, with a copy of the cache in it."""
     shutil.copytree(cache, folder / "cache")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(THREADS)
 
 
 def command(*arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:

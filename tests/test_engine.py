@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +135,13 @@ def test_auto_doubles_while_it_pays_and_fits(rates: dict[int, float], fits: int,
 def test_auto_is_remembered_on_disk_and_a_runs_path_does_not_depend_on_it(
     world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
-    monkeypatch.setattr("zeroshot.worlds.find_batch", lambda device, rate: tried.append(rate(2)) or 2)
+    tried: list[float] = []
+
+    def found(device: torch.device, rate: Callable[[int], float]) -> int:
+        tried.append(rate(2))
+        return 2
+
+    monkeypatch.setattr("zeroshot.worlds.find_batch", found)
     settings = dataclasses.replace(world.settings, batch_size="auto", b_max=3, captions=2)
     fresh = dataclasses.replace(settings, search=dataclasses.replace(settings.search, images="fresh"))
     ours = zeroshot.load_world("miniature", device="cpu", cache=tmp_path / "cache")

@@ -68,15 +68,15 @@ class Engine:
     def __init__(self, generator: Generator, clip: Clip, batch_size: int = 64, compiled: bool = False) -> None:
         self.generator, self.clip, self.batch_size = generator, clip, batch_size
         self.device = clip.device  # a generator need not have parameters
-        self._generate = torch.compile(generator, dynamic=False) if compiled else generator
+        self.generate = torch.compile(generator, dynamic=False) if compiled else generator
         self._encode = torch.compile(clip.forward, dynamic=False) if compiled else clip.forward
         self.compiled = compiled
 
     def images(self, where: Addresses) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, images float32 [batch, 3, S, S] in [-1, 1]); the last batch ends in padding beyond its rows."""
         for rows, z, class_index in self._inputs(where, 0):
-            with self._computing():
-                images = self._generate(z, class_index)
+            with self.computing():
+                images = self.generate(z, class_index)
             yield rows, images
 
     def embed(self, where: Addresses) -> np.ndarray:
@@ -98,9 +98,9 @@ class Engine:
         start = 0
         while start < len(where):
             try:
-                with self._computing():
+                with self.computing():
                     for rows, z, class_index in self._inputs(where, start):
-                        part = finish(self._generate(z, class_index))[: rows.stop - rows.start]
+                        part = finish(self.generate(z, class_index))[: rows.stop - rows.start]
                         if found is None:
                             pinned = self.device.type == "cuda"
                             found = torch.empty((len(where), *part.shape[1:]), dtype=part.dtype, pin_memory=pinned)
@@ -137,7 +137,7 @@ class Engine:
         return (z.pin_memory(), class_index.pin_memory()) if self.device.type == "cuda" else (z, class_index)
 
     @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def computing(self) -> Iterator[None]:
         """The precision's arithmetic, without gradients; where torch.compile fails, one line instead of its pages."""
         without_gradients = torch.no_grad() if self.compiled else torch.inference_mode()  # it cannot trace the latter
         with arithmetic(self.clip.precision), without_gradients:

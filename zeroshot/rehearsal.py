@@ -22,16 +22,18 @@ from pytorch_pretrained_biggan import BigGANConfig
 
 from zeroshot.clip import Clip
 from zeroshot.data.base import CaptionedImages
-from zeroshot.engine import Addresses, Engine
+from zeroshot.engine import Engine
 from zeroshot.generators.base import Generator
 from zeroshot.generators.biggan import BigGAN
 from zeroshot.generators.sagan import SAGAN
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.inception import InceptionFeatures
 from zeroshot.parts import default_run
+from zeroshot.precision import DTYPES
 from zeroshot.protocols import in_protocol, searched
 from zeroshot.search import run_tasks, winners
 from zeroshot.settings import GeneratorSettings, RunSettings
+from zeroshot.stages import stages_of
 from zeroshot.weights import resolve
 from zeroshot.worlds import World
 
@@ -58,22 +60,24 @@ class Cost:
         return 1 / (1 / self.generate + 1 / self.prepare + 1 / self.embed)
 
 
-def rehearsal_world(device: str = "auto") -> World:
+def rehearsal_world(device: str = "auto", precision: str = "fp32", compile: bool = False) -> World:
     """`world=paper` with random weights and synthetic photographs; nothing is read from disk or network."""
-    settings = default_run("paper", "sagan")
+    settings = dataclasses.replace(default_run("paper", "sagan"), precision=precision, compile=compile)
     world = World(settings, device)
     torch.manual_seed(0)
-    world.clip = _random_clip(settings.clip.model, world.device)
+    world.clip = _random_clip(settings.clip.model, world.device, precision)
     world.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
     world.train = world.test = _noise(PHOTOGRAPHS)
     return world
 
 
-def _random_clip(name: str, device: torch.device) -> Clip:
+def _random_clip(name: str, device: torch.device, precision: str) -> Clip:
     module = open_clip.create_model(name, pretrained=None)
     preprocess = PreprocessCfg(**module.visual.preprocess_cfg)
-    module = module.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    return Clip(module, open_clip.get_tokenizer(name), preprocess, {"model": f"{name} with random weights"})
+    module = module.to(device, DTYPES[precision], memory_format=torch.channels_last).eval().requires_grad_(False)
+    clip = Clip(module, open_clip.get_tokenizer(name), preprocess, {"model": f"{name} with random weights"})
+    clip.precision = precision
+    return clip
 
 
 def _noise(n: int) -> CaptionedImages:
@@ -90,47 +94,49 @@ def random_generator(settings: GeneratorSettings) -> Generator:
     model = LibraryBigGAN(BigGANConfig.from_dict(config))
     torch.nn.init.ones_(model.generator.bn.weight)  # the library leaves them as memory happened to be
     torch.nn.init.zeros_(model.generator.bn.bias)
+    _settle_spectral_norm(model)
     return BigGAN(config, model.state_dict(), settings.truncation)
+
+
+@torch.no_grad()
+def _settle_spectral_norm(model: torch.nn.Module, iterations: int = 3) -> None:
+    """Bring u and v near the weights' singular vectors: as they are drawn, u · W v is so small that images overflow."""
+    for module in model.modules():
+        if hasattr(module, "weight_orig"):
+            weight = module.weight_orig.flatten(1)
+            for _ in range(iterations):
+                module.weight_v.copy_(torch.nn.functional.normalize(weight.T @ module.weight_u, dim=0))
+                module.weight_u.copy_(torch.nn.functional.normalize(weight @ module.weight_v, dim=0))
 
 
 def rehearse(world: World, generator: str, *, captions: int = 2, k: int = 10, b_max: int = 4) -> RunSettings:
     """One whole run at true size, from captions to the Fréchet distance; raises where anything does not fit."""
-    settings = dataclasses.replace(
-        default_run("paper", generator), k=k, b_max=b_max, captions=captions, batch_size=b_max * captions
-    )
-    engine = Engine(generator_of(world, settings), world.clip, settings.batch_size)
+    settings = dataclasses.replace(default_run("paper", generator), k=k, b_max=b_max, captions=captions)
+    engine = engine_of(world, settings, b_max * captions)
     tasks = world.tasks(searched(world.test, settings.protocol, captions, b_max, settings.seed))
     scores = run_tasks(engine, tasks, k, b_max, settings.seed)
     pictures = engine.pictures(winners(engine, tasks, scores, k, settings.seed))
-    frechet_distance(world.test_features, world.extract(pictures))
+    photographs = world.extract([np.asarray(world.test.image(i)) for i in range(len(world.test))])
+    frechet_distance(photographs, world.extract(pictures))
     return settings
 
 
-def generator_of(world: World, settings: RunSettings) -> Generator:
-    """The random generator on the world's device, made once."""
-    key = repr(in_protocol(settings.generator, settings.protocol))
+def engine_of(world: World, settings: RunSettings, batch_size: int) -> Engine:
+    """The engine of a random generator, which is made once."""
+    key = repr(in_protocol(settings.generator, settings.protocol))  # where the world looks for it
     if key not in world._generators:
         world._generators[key] = random_generator(settings.generator).to(world.device)
-    return world._generators[key]
+    return world.engine(settings.generator, batch_size)
 
 
-@torch.inference_mode()
-def cost(world: World, generator: Generator, name: str, batch_size: int, repeats: int) -> Cost:
+def cost(world: World, settings: RunSettings, batch_size: int, repeats: int) -> Cost:
     """Measure one generator's stages at one batch size: the median of `repeats` batches after a first."""
     if world.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    uniforms = np.random.default_rng(0).uniform(size=(batch_size, generator.z_dim))
-    where = Addresses(uniforms, np.arange(batch_size) % generator.num_classes)
-    engine = Engine(generator, world.clip, batch_size)
-    images = next(engine.images(where))[1]
-    prepared = world.clip.prepare(images)
-    seconds = [
-        _median(lambda: next(engine.images(where)), world.device, repeats),
-        _median(lambda: world.clip.prepare(images), world.device, repeats),
-        _median(lambda: world.clip.encode_prepared(prepared), world.device, repeats),
-    ]
+    stages = stages_of(engine_of(world, settings, batch_size))
+    seconds = [_median(work, world.device, repeats) for work in (stages.generate, stages.prepare, stages.embed)]
     generate, prepare, embed = (batch_size / s for s in seconds)
-    return Cost(name, batch_size, generate, prepare, embed, peak_memory(world.device))
+    return Cost(settings.generator.name, batch_size, generate, prepare, embed, peak_memory(world.device))
 
 
 def extraction_rate(world: World, repeats: int, batch_size: int = 16) -> float:

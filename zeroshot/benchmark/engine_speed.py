@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from zeroshot.benchmark.models import chosen_models, forwards, measured_engine, measured_world
+from zeroshot.benchmark.models import chosen_models, measured_engine, measured_world
 from zeroshot.benchmark.settings import BenchmarkSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, ratios, seconds_of, spread
 from zeroshot.engine import Engine
 from zeroshot.parts import world_parts
 from zeroshot.search import Task, run_tasks
+from zeroshot.stages import stages_of
 
 TARGET = 0.95  # of the bare models' images per second
 CAPTION = "this bird has a white breast and crown with red feet and grey wings"
@@ -28,7 +29,7 @@ OPERATORS = 8  # that the profile names
 def engine_speed(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[str, Any]:
     """Part a for every generator of the models that suit the device."""
     models = chosen_models(settings)
-    world = measured_world(models, settings.device)
+    world = measured_world(models, settings)
     results = []
     for name in world_parts(world.name).generators:
         engine = measured_engine(world, name, settings.batch_size)
@@ -59,7 +60,7 @@ def one_engine(engine: Engine, settings: BenchmarkSettings, name: str, should_st
 
 def stages(engine: Engine, batches: int) -> dict[str, Callable[[], object]]:
     """What is timed in turn: the engine, the bare models, and each stage alone, on `batches` whole batches."""
-    tasks, models = tasks_of(engine, batches), forwards(engine)
+    tasks, models = tasks_of(engine, batches), stages_of(engine)
     classes = engine.generator.num_classes
 
     def repeated(*works: Callable[[], object]) -> Callable[[], None]:

@@ -42,13 +42,14 @@ class Point:
     b_max: int
     batch_size: int
     precision: str
+    compile: bool
     device: str
     threads: int
     cache: str
 
     def settings(self) -> RunSettings:
         """The run, with fresh images."""
-        own = {key: getattr(self, key) for key in ("captions", "k", "b_max", "batch_size", "precision")}
+        own = {key: getattr(self, key) for key in ("captions", "k", "b_max", "batch_size", "precision", "compile")}
         return dataclasses.replace(
             default_run("miniature", self.generator), search=SearchSettings(images="fresh", k=[self.k]), **own
         )
@@ -58,13 +59,16 @@ def growth(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[
     """Part d: seconds and peak memory of every point, and how they grow along captions, k and b_max."""
     series = series_of(settings.growth)
     cache = Path(settings.output) / "cache"
-    world = load_world("miniature", device=settings.device, cache=cache)
+    world = load_world(
+        "miniature", device=settings.device, cache=cache, precision=settings.precision, compile=settings.compile
+    )
     points = {
         key: Point(
             settings.growth.generator,
             *key,
             batch_size=settings.batch_size,
             precision=settings.precision,
+            compile=settings.compile,
             device=settings.device,
             threads=torch.get_num_threads(),
             cache=str(cache),
@@ -163,7 +167,9 @@ def in_a_fresh_process(point: Point) -> dict[str, float]:
 def measure(point: Point) -> dict[str, float]:
     """Seconds of one run, the peak of this process's memory (or the GPU's), and how much of it was there before."""
     torch.set_num_threads(point.threads)
-    world = load_world("miniature", device=point.device, cache=point.cache)
+    world = load_world(
+        "miniature", device=point.device, cache=point.cache, precision=point.precision, compile=point.compile
+    )
     settings = point.settings()
     world.engine(settings.generator, settings.batch_size)
     _ = world.test, world.label_embeddings, world.threshold, world.test_features

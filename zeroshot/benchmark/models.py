@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import torch
+from collections.abc import Sequence
 
 from zeroshot import rehearsal
 from zeroshot.benchmark.settings import BenchmarkSettings
@@ -25,14 +21,15 @@ def chosen_models(settings: BenchmarkSettings) -> str:
     return "true_size" if choose_device(settings.device).type == "cuda" else "miniature"
 
 
-def measured_world(models: str, device: str, generators: Sequence[str] | None = None) -> World:
+def measured_world(models: str, settings: BenchmarkSettings, generators: Sequence[str] | None = None) -> World:
     """A world whose generators (None: all), CLIP and photographs are those of `models`."""
+    device, precision, compiled = settings.device, settings.precision, settings.compile
     if models == "miniature":
-        return load_world("miniature", device=device)
-    world = rehearsal.rehearsal_world(device)
+        return load_world("miniature", device=device, precision=precision, compile=compiled)
+    world = rehearsal.rehearsal_world(device, precision, compiled)
     world.test = repeated(world.test, PHOTOGRAPHS)
     for name in generators or world_parts("paper").generators:
-        rehearsal.generator_of(world, default_run("paper", name))  # from now on world.engine finds it by its name
+        rehearsal.engine_of(world, default_run("paper", name), 1)  # from now on world.engine finds it by its name
     return world
 
 
@@ -46,29 +43,3 @@ def repeated(data: CaptionedImages, count: int) -> CaptionedImages:
 def measured_engine(world: World, generator: str, batch_size: int) -> Engine:
     """The engine of a generator of `measured_world`, by its name."""
     return world.engine(generator, batch_size)
-
-
-@dataclass(frozen=True)
-class Forwards:
-    """An engine's models as it calls them (layout, precision, compilation), on one batch of tensors that are ready."""
-
-    generate: Callable[[], torch.Tensor]
-    prepare: Callable[[], torch.Tensor]
-    embed: Callable[[], torch.Tensor]
-
-
-def forwards(engine: Engine) -> Forwards:
-    """Each stage on tensors of the engine's batch size, on its device."""
-    generator, clip, rng = engine.generator, engine.clip, np.random.default_rng(0)
-    uniforms = torch.from_numpy(rng.uniform(size=(engine.batch_size, generator.z_dim)))
-    z = generator.latent(uniforms).to(engine.device, generator.input_dtype)  # [batch, z_dim]
-    y = torch.from_numpy(rng.integers(0, generator.num_classes, engine.batch_size)).to(engine.device)
-    inference = torch.inference_mode()
-    with torch.inference_mode():
-        images = generator(z, y)
-        prepared = clip.prepare(images)
-    return Forwards(
-        inference(lambda: generator(z, y)),
-        inference(lambda: clip.prepare(images)),
-        inference(lambda: clip.model.encode_image(prepared)),
-    )

@@ -33,7 +33,10 @@ LEAST_SPREAD_OF_COUNTS = math.sqrt(1 / 12)
 def pool_speed(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[str, Any]:
     """Part c: images, seconds and differences of the two ways, (generator, seed) by (generator, seed) in turn."""
     grid = settings.grid
-    world = load_world("miniature", device=settings.device, cache=Path(settings.output) / "cache")
+    cache = Path(settings.output) / "cache"
+    world = load_world(
+        "miniature", device=settings.device, cache=cache, precision=settings.precision, compile=settings.compile
+    )
     planned = {source: grid_of(settings, source) for source in SOURCES}
     for run_settings in planned["fresh"]:
         check_run(run_settings, len(world.labels))
@@ -89,6 +92,7 @@ def grid_of(settings: BenchmarkSettings, source: str) -> list[RunSettings]:
             captions=grid.captions,
             batch_size=settings.batch_size,
             precision=settings.precision,
+            compile=settings.compile,
             search=SearchSettings(images=source, k=grid.k),
         )
         for generator in grid.generators

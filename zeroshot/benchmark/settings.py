@@ -86,6 +86,7 @@ class BenchmarkSettings:
     # first on a CPU, the second on a GPU, which the miniature's small layers cannot occupy.
     models: str = "auto"
     precision: str = "fp32"
+    compile: bool = False  # let torch.compile fuse the models' element-wise work
     device: str = "auto"  # auto, cpu, cuda, cuda:<number>
     output: str = "outputs"  # benchmarks/<time>.json and .md go there
     released: ReleasedSettings = field(default_factory=ReleasedSettings)

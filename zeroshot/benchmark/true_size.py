@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from zeroshot.benchmark.device_limits import bandwidth, counted, matrix_peak, published
-from zeroshot.benchmark.models import forwards, measured_engine, measured_world
+from zeroshot.benchmark.models import measured_engine, measured_world
 from zeroshot.benchmark.settings import BenchmarkSettings, TrueSizeSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, spread
 from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted
 from zeroshot.rehearsal import peak_memory
+from zeroshot.stages import stages_of
 
 # What null stands for in TrueSizeSettings.
 SUITABLE = {
@@ -29,7 +30,7 @@ SUITABLE = {
 
 def true_size(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[str, Any]:
     """Part f for the generators named in the settings."""
-    world = measured_world("true_size", settings.device, settings.true_size.generators)
+    world = measured_world("true_size", settings, settings.true_size.generators)
     own = suited(settings.true_size, world.device)
     assert own.batch_size and own.matrix and own.copy_megabytes
     if should_stop():
@@ -65,10 +66,12 @@ def suited(settings: TrueSizeSettings, device: torch.device) -> TrueSizeSettings
 
 def stage_rates(engine: Engine, repetitions: int, title: str, should_stop: StopAsked) -> list[dict[str, Any]]:
     """Images per second, FLOPs and bytes per image of each stage, and of the three together."""
-    works, size = vars(forwards(engine)), engine.batch_size
+    works, size = vars(stages_of(engine)), engine.batch_size
+    # Fusion changes which operators there are, so they are counted as they are without it.
+    plain = vars(stages_of(Engine(engine.generator, engine.clip, size))) if engine.compiled else works
     seconds = interleaved(works, repetitions, engine.device, title, should_stop)
     rows: list[dict[str, Any]] = []
-    for stage, work in works.items():
+    for stage, work in plain.items():
         flops, moved = counted(work)
         rate = spread([size / s for s in seconds[stage]])
         rows.append({"stage": stage, "images_per_second": rate, "flops": flops / size, "bytes": moved / size})
