@@ -101,12 +101,13 @@ def random_generator(settings: GeneratorSettings) -> Generator:
 @torch.no_grad()
 def _settle_spectral_norm(model: torch.nn.Module, iterations: int = 3) -> None:
     """Bring u and v near the weights' singular vectors: as they are drawn, u · W v is so small that images overflow."""
-    for module in model.modules():
-        if hasattr(module, "weight_orig"):
-            weight = module.weight_orig.flatten(1)
-            for _ in range(iterations):
-                module.weight_v.copy_(torch.nn.functional.normalize(weight.T @ module.weight_u, dim=0))
-                module.weight_u.copy_(torch.nn.functional.normalize(weight @ module.weight_v, dim=0))
+    buffers, parameters = dict(model.named_buffers()), dict(model.named_parameters())
+    for name in [name for name in parameters if name.endswith("weight_orig")]:
+        weight = parameters[name].flatten(1)
+        u, v = (buffers[name.removesuffix("orig") + vector] for vector in "uv")
+        for _ in range(iterations):
+            v.copy_(torch.nn.functional.normalize(weight.T @ u, dim=0))
+            u.copy_(torch.nn.functional.normalize(weight @ v, dim=0))
 
 
 def rehearse(world: World, generator: str, *, captions: int = 2, k: int = 10, b_max: int = 4) -> RunSettings:
