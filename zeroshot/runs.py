@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import subprocess
@@ -20,6 +19,8 @@ from tqdm import tqdm
 from zeroshot import __version__
 from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted
+from zeroshot.files import check_writable
+from zeroshot.finite import check_rows
 from zeroshot.loading import check_present
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
 from zeroshot.metrics.features import resized
@@ -29,7 +30,7 @@ from zeroshot.parts import departures, variant
 from zeroshot.pooled import PooledSearch, pooled_search, pooled_winners
 from zeroshot.protocols import Searched, searched
 from zeroshot.run_tables import scores_table, selected_table
-from zeroshot.rundir import Held, RunDirectory
+from zeroshot.rundir import Held, RunDirectory, read_metrics
 from zeroshot.runlog import run_log
 from zeroshot.search import Scores, Task, run_tasks, winners
 from zeroshot.settings import GeneratorSettings, RunSettings, check_run
@@ -68,27 +69,33 @@ def run(
     directory = RunDirectory(run_path(output, settings))
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
-        if directory.finished:
+        if directory.finished and directory.whole():
+            directory.tidy()
             return read_metrics(directory.path)
         started = time.monotonic()
         log.info("started: %d captions, b_max %d, on %s", len(images), settings.b_max, world.device)
+        # First, because what is wrong with photographs or weights should be said before hours of search.
+        missing, _, _ = world.photographs_missing(), world.threshold, world.test_features
         truncated = count_truncated(world, images)
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(images)
-        if pooled:
+        scores = found = _kept(directory.read_table("scores.parquet"), images, settings.b_max)
+        if scores is not None:
+            log.info("scores.parquet is whole: not searched again")
+        elif pooled:
             pooled.fill(should_stop)
             scores = pooled.run_tasks(tasks, settings.k, settings.b_max)
-            made = int(pooled.plan.depth.sum())  # whichever run or shard made them
         else:
             scores = _search(directory, engine, tasks, settings, should_stop, log)
-            made = scores.score.size
-        directory.write_table("scores.parquet", scores_table(images, scores))
+        if should_stop():
+            raise Interrupted(str(directory.path))
+        if found is None:
+            directory.write_table("scores.parquet", scores_table(images, scores))
         directory.write_table("selected.parquet", selected_table(world, images, scores))
-        directory.write_json("provenance.json", provenance(world, settings.generator))
         measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
-        measured["images_generated"] += made
-        directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
-        directory.drop_blocks()
+        measured["images_generated"] += pooled.plan.images if pooled else scores.score.size
+        measured["seconds"] = round(time.monotonic() - started, 3)
+        directory.finish(provenance(world, settings.generator) | {"photographs_missing": missing}, measured)
         log.info("finished after %.1f s", time.monotonic() - started)
         return read_metrics(directory.path)
 
@@ -111,7 +118,7 @@ def run_shard(
     directory = RunDirectory(run_path(output, settings), shard)
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
-        if directory.finished:
+        if directory.finished and directory.whole():
             return read_metrics(directory.path)
         log.info("shard %s started: %d captions, b_max %d, on %s", shard, len(images), settings.b_max, world.device)
         if pooled:
@@ -136,6 +143,7 @@ def _prepared(
     """What is searched for, the pool if there is one, and the run's identity, once the settings have been checked."""
     check_run(settings, len(world.labels))
     check_present(settings)
+    check_writable(output)
     images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
     pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
     return images, pooled, run_identity(world, settings) | ({"pool_plan": pooled.plan.digest} if pooled else {})
@@ -165,11 +173,6 @@ def count_truncated(world: World, images: list[Searched]) -> int:
             image.captions[row][place : place + 30],
         )
     return len(cut)
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """metrics.json of a finished run."""
-    return json.loads((path / "metrics.json").read_text(encoding="utf-8"))
 
 
 def _search(
@@ -210,6 +213,14 @@ def _blocks(captions: int, b_max: int) -> list[tuple[str, slice]]:
     return [(f"blocks/{start:05d}.parquet", slice(start, min(start + per_block, captions))) for start in starts]
 
 
+def _kept(table: pd.DataFrame | None, images: list[Searched], b_max: int) -> Scores | None:
+    """The search's result as an earlier process left it in scores.parquet; None where it must be made."""
+    if table is None or len(table) != len(images) * b_max:
+        return None
+    found = {name: table[name].to_numpy().reshape(len(images), b_max) for name in table if name != "image_id"}
+    return Scores(found["label_index"], found["score"], found.get("image_index"))
+
+
 def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores | None:
     if table is None or len(table) != captions * b_max:
         return None
@@ -224,14 +235,21 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
     else:
         selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
     pictures = list(engine.pictures(selected))
-    if settings.protocol.improvements_only:
-        pictures = [picture for picture, b in zip(pictures, scores.best_b, strict=True) if b > 1]
+    kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
+    pictures = [pictures[row] for row in kept]
     if settings.protocol.saved_side:
         pictures = list(resized(pictures, settings.protocol.saved_side))
+
+    def name(row: int) -> str:
+        task, b = int(kept[row]), int(scores.best_b[kept[row]])
+        where = f"caption of {tasks[task].image_id}, b = {b}, class {scores.class_index[task, b - 1]}"
+        return f"a feature of {settings.generator.name}'s image at seed {settings.seed}, {where}"
+
+    features = check_rows(world.extract(pictures), name)
     images = scores.score.size
     return {
         "best_clip_score": best_clip_score(scores.score),
-        "frechet_distance": frechet_distance(world.test_features, world.extract(pictures)),
+        "frechet_distance": frechet_distance(world.test_features, features),
         "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
         "threshold": world.threshold,
         "captions": len(tasks),
