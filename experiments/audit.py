@@ -11,8 +11,9 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
 from experiments.grid import grid_settings, run_grid
+from zeroshot.files import write_text
 from zeroshot.parts import PROTOCOLS
-from zeroshot.report.tables import markdown, replace_file
+from zeroshot.report.tables import markdown
 from zeroshot.settings import ProtocolSettings, RunSettings
 
 MEASURES = ("best_clip_score", "frechet_distance", "threshold")
@@ -43,14 +44,13 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
         rows.append(runs.groupby("generator", sort=False)[list(MEASURES)].mean().assign(protocol=name).reset_index())
     table = differences(pd.concat(rows, ignore_index=True))
     folder = Path(config.output) / base[0].world.name / "audit"
-    folder.mkdir(parents=True, exist_ok=True)
     title = (
         f"Audit: each departure of the released code alone (world: {base[0].world.name}, k = {config.k}, "
         f"{base[0].captions} captions, b = {base[0].b_max}, {len(config.grid.seeds)} seeds)"
     )
     shown = markdown(shaped(table))
-    replace_file(folder / "audit.csv", table.to_csv(index=False))
-    replace_file(folder / "audit.md", f"**{title}**\n\n{shown}\n")
+    write_text(folder / "audit.csv", table.to_csv(index=False))
+    write_text(folder / "audit.md", f"**{title}**\n\n{shown}\n")
     print(f"{title}\n\n{shown}\n\n→ {folder / 'audit'}.csv, .md\n")
 
 

@@ -76,6 +76,8 @@ def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None
     stop.listen()
     try:
         work(stop)
+        if stop.signal:  # it came when the last block was done: whoever sent it still means what calls this to stop
+            _leave("stopped, but everything was finished", 128 + stop.signal)
     except UserError as error:
         _fail(f"error: {error}", USER_ERROR, in_sweep)
     except EnvironmentFailure as error:

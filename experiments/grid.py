@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest
 from experiments.config import run_settings
-from zeroshot.errors import UserError
+from zeroshot.errors import Interrupted, UserError
+from zeroshot.files import check_writable
 from zeroshot.loading import check_present
 from zeroshot.report.collect import collect
 from zeroshot.runs import run, run_path
@@ -51,6 +52,7 @@ def checked_world(grid: Sequence[RunSettings], config: DictConfig) -> World:
     for settings in grid:
         check_run(settings, len(world.labels))
         check_present(settings)
+    check_writable(Path(config.output))
     return world
 
 
@@ -60,4 +62,6 @@ def run_grid(grid: list[RunSettings], config: DictConfig, stop: StopRequest) -> 
     world = checked_world(grid, config)
     for settings in tqdm(grid, desc="grid", unit="run", disable=None):
         run(world, settings, output, should_stop=stop)
+        if stop():
+            raise Interrupted(str(output))
     return world, collect(run_path(output, settings) for settings in grid)

@@ -25,7 +25,8 @@ import zeroshot
 from experiments.cli import StopRequest, guarded
 from experiments.config import register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
-from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
+from zeroshot.errors import Interrupted, UserError
+from zeroshot.files import check_writable
 from zeroshot.loading import check_present
 from zeroshot.prompts import Pairs
 from zeroshot.report import imagined
@@ -48,7 +49,7 @@ def imagine(config: DictConfig, typed: dict[str, str], stop: StopRequest) -> Non
     check_present(without_photographs(settings))
     settings = dataclasses.replace(settings, batch_size=world.physical_batch(settings.generator, settings.batch_size))
     folder = output / world.name / "imagine"
-    make_folder(folder)
+    check_writable(folder)  # whoever waits for a search should not learn at its end that it cannot be kept
     weights = world.models_sha256(settings.generator)
     for number, pairs in enumerate(prompts):
         done = f"{folder} ({number} of {len(prompts)} prompts)"
@@ -130,16 +131,6 @@ def without_photographs(settings: RunSettings) -> RunSettings:
     return dataclasses.replace(
         settings, data=DataSettings(), features=dataclasses.replace(settings.features, weights="")
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Make it now: whoever waits for a search should not learn at its end that it cannot be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"output folder {folder} cannot be written ({error.strerror}): give another one with output=…"
-        ) from None
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
+from zeroshot.files import check_writable, write_text
 from zeroshot.miniature import measure
 from zeroshot.miniature.label_things import BIRD_LABELS
 from zeroshot.report.tables import markdown
@@ -60,10 +61,10 @@ def main(stop: StopRequest) -> None:
     import pandas as pd
 
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "outputs/miniature/measured")
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     world = load_world("miniature", cache="outputs/cache")
     figures = measured(world)
-    (folder / "measured.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "measured.json", json.dumps(figures, indent=2) + "\n")
     print(markdown(pd.DataFrame({"measured": figures.keys(), "value": [f"{v:.4f}" for v in figures.values()]})))
     Image.fromarray(measure.contact_sheet(world, np.array(SHEET))).save(folder / "contact_sheet.png")
     Image.fromarray(measure.contact_sheet(world, np.array(BIRD_LABELS), scale=1)).save(folder / "all_birds.png")

@@ -27,8 +27,9 @@ from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot import rehearsal
 from zeroshot.batches import device_name
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.files import write_text
 from zeroshot.parts import default_run, world_parts
-from zeroshot.report.tables import markdown, replace_file
+from zeroshot.report.tables import markdown
 from zeroshot.worlds import World
 
 ALLOWED = {"world": "paper", "device": "auto", "precision": "fp32", "compile": "false", "output": "outputs"}
@@ -113,11 +114,10 @@ def main(stop: StopRequest) -> None:
         ]
     )
     folder = Path(chosen["output"]) / "rehearsal"
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "rehearsal.md", text + "\n")
+    write_text(folder / "rehearsal.md", text + "\n")
     numbers = {"rehearsal": True, "costs": [dataclasses.asdict(c) for c in costs]}
     numbers |= {"extraction_images_per_second": extraction, "frechet_seconds": frechet}
-    replace_file(folder / "rehearsal.json", json.dumps(numbers, indent=2) + "\n")
+    write_text(folder / "rehearsal.json", json.dumps(numbers, indent=2) + "\n")
     print(f"{text}\n\n→ {folder / 'rehearsal.md'}")
 
 

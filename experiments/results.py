@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
+from zeroshot.files import write_text
 from zeroshot.parts import variant
 from zeroshot.report import claims, figures, page, tables
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
@@ -36,7 +37,7 @@ class Results:
         shared = self.settings
         return (
             f"world: {self.world.name}, protocol: {shared.protocol.name}, {shared.captions} captions, "
-            f"b = {shared.b_max}, {len(self.config.grid.seeds)} seeds"
+            f"b = {shared.b_max}, {len(self.config.grid.seeds)} seeds{self.world.partial_note()}"
         )
 
     @property
@@ -59,7 +60,7 @@ def write_table2(results: Results) -> str:
     """Table 2, and table2_thresholds.csv with other thresholds."""
     world = results.world
     runs = results.runs if results.curve == "run" else with_images_of(results.runs, results.curve)
-    pairs, photographs = spread(world.train_scores, [len(captions) for captions in world.train.captions])
+    pairs, photographs = spread(world.train_scores, [len(captions) for captions in world.train.photographed_captions])
     what = "images needed" if results.curve == "run" else "images needed, by the expected best of b,"
     title = (
         f"Table 2: {what} to pass the train split's threshold of {world.threshold:.4f} ({results.setting}). The "
@@ -69,7 +70,7 @@ def write_table2(results: Results) -> str:
     other = table2_thresholds(results.runs, world.train_scores, results.curve)
     told = _write_table(results, "table2", tables.table2(runs), title)
     path = results.folder / "tables" / f"{results.named('table2_thresholds')}.csv"
-    tables.replace_file(path, other.to_csv(index=False))
+    write_text(path, other.to_csv(index=False))
     return f"{told}\n→ {path}"
 
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import Interrupted
+from zeroshot.files import check_writable
 from zeroshot.parts import default_run
 from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
 from zeroshot.pooled import PooledSearch, pooled_search
@@ -119,6 +120,7 @@ def main(stop: StopRequest) -> None:
     """Study the generators named on the command line as generator=…, both where none is."""
     named = [a.partition("=")[2] for a in sys.argv[1:] if a.startswith("generator=")]
     output = Path("outputs")
+    check_writable(output)
     world = load_world("miniature", cache=output / "cache")
     for generator in named or world.generator_names:
         print(study(world, generator, output, captions=200, b_max=100, stop=stop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from zeroshot.engine import Engine
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.parts import default_run
 from zeroshot.pool import Pool, pool_addresses
+from zeroshot.pool_plan import Plan
 from zeroshot.pooled import pooled_search
 from zeroshot.protocols import searched
 from zeroshot.report.redraw import redraw
@@ -139,7 +141,10 @@ def test_all_k_share_one_pool_and_the_plan_is_frozen(world: zeroshot.World, tmp_
     again = pooled_search(world, dataclasses.replace(settings, k=1), images, tmp_path)
     assert again.plan.digest == search.plan.digest and again.fill() == 0
     path = next((tmp_path / "miniature" / "pools" / "plans").iterdir())
-    path.write_text(path.read_text().replace('"depth": [', '"depth": [9, ', 1).replace(", 0]}", "]}", 1))
+    depth = search.plan.depth.copy()
+    depth[0] = 9
+    plan = json.loads(path.read_text()) | {"depth": depth.tolist(), "digest": Plan(depth).digest}
+    path.write_text(json.dumps(plan))
     assert pooled_search(world, settings, images, tmp_path).plan.depth[0] == 9  # what stands there counts
 
 

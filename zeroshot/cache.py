@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zeroshot.errors import EnvironmentFailure
-
-logger = logging.getLogger(__name__)
+from zeroshot.files import Damaged, sealed, set_aside, unsealed, write_bytes
 
 
 class Cache:
@@ -41,29 +37,14 @@ class Cache:
 
     def _read(self, path: Path) -> np.ndarray | None:
         try:
-            content = path.read_bytes()
+            return np.load(io.BytesIO(unsealed(path)), allow_pickle=False)
         except FileNotFoundError:
             return None
-        checksum, _, payload = content.partition(b"\n")
-        if hashlib.sha256(payload).hexdigest().encode() != checksum:
-            aside = path.with_suffix(".damaged")
-            os.replace(path, aside)
-            logger.warning("checksum mismatch in cache file %s: set aside as %s and computed again", path, aside.name)
+        except Damaged:
+            set_aside(path)
             return None
-        return np.load(io.BytesIO(payload), allow_pickle=False)
 
     def _write(self, path: Path, array: np.ndarray) -> None:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        payload = buffer.getvalue()
-        partial = path.with_suffix(f".partial-{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-            os.replace(partial, path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise EnvironmentFailure(
-                f"cache file {path} of {len(payload):,} bytes cannot be written ({error.strerror}): make room, "
-                "or give another folder with output=…"
-            ) from None
+        write_bytes(path, sealed(buffer.getvalue()))

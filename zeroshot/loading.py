@@ -116,11 +116,12 @@ def load_split(data: DataSettings, split: str) -> CaptionedImages:
 def _read(data: DataSettings, split: str) -> CaptionedImages:
     if data.source == "parquet":
         path = resolve(_given(data, split))
-        return read_parquet(path, image_id=_given(data, "image_id"), image=data.image, captions=data.captions)
+        columns = {"image_id": _given(data, "image_id"), "image": data.image, "captions": data.captions}
+        return read_parquet(path, **columns, allow_missing=data.allow_missing)
     if data.source == "hub":
         name, part = _given(data, "name"), _given(data, split)
-        columns = (data.image_id, data.image, data.captions)
-        return read_hub(name, part, *columns, revision=data.revision)
+        names = (data.image_id, data.image, data.captions)
+        return read_hub(name, part, *names, revision=data.revision, allow_missing=data.allow_missing)
     captions = read_ccub(resolve(_given(data, "split")))[split]
     if data.source == "reed":
         text = read_reed(resolve(_given(data, "text")))
@@ -128,7 +129,7 @@ def _read(data: DataSettings, split: str) -> CaptionedImages:
         if unknown:
             raise UserError(f"{data.text} has no captions of {len(unknown)} images of the split, e.g. {unknown[0]}")
         captions = {image_id: text[image_id] for image_id in captions}
-    return read_cub(resolve(_given(data, "photographs")), captions)
+    return read_cub(resolve(_given(data, "photographs")), captions, data.allow_missing)
 
 
 def _given(data: DataSettings, field: str) -> str:
@@ -139,8 +140,10 @@ def _given(data: DataSettings, field: str) -> str:
 
 
 def split_identity(data: DataSettings, split: str, images: Callable[[], CaptionedImages]) -> str:
-    """What a split is: the sha256 of its parquet file, or that of its image ids and captions."""
-    if data.source == "parquet":
-        return sha256_of(resolve(_given(data, split)))
+    """What a split is: the sha256 of its parquet file, or that of its image ids and captions, and what it lacks."""
+    known = [sha256_of(resolve(_given(data, split)))] if data.source == "parquet" else []
+    if known and not data.allow_missing:
+        return known[0]
     read = images()
-    return hashlib.sha256(json.dumps([read.image_ids, read.captions]).encode()).hexdigest()
+    lacking = [sorted(read.missing)] if read.missing else []
+    return hashlib.sha256(json.dumps([*known, read.image_ids, read.captions, *lacking]).encode()).hexdigest()

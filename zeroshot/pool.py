@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
-import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +23,8 @@ from tqdm import tqdm
 from zeroshot.draws import draw
 from zeroshot.engine import Addresses, Engine
 from zeroshot.errors import EnvironmentFailure, Interrupted
-from zeroshot.rundir import write_file
+from zeroshot.files import Damaged, sealed, set_aside, unsealed, write_bytes, write_text
 from zeroshot.shard import WHOLE, Shard
-
-logger = logging.getLogger(__name__)
 
 BLOCK = 2048  # images: what a kill can cost
 _CLASSES = 1 << 32  # beyond any number of images of a class
@@ -47,6 +44,14 @@ def pool_addresses(seed: int, class_index: np.ndarray, image_index: np.ndarray, 
     return Addresses(latent, class_index)
 
 
+class NotFinite(Exception):
+    """An image whose embedding is not finite; nothing of its block is kept."""
+
+    def __init__(self, class_index: int, image_index: int) -> None:
+        super().__init__(f"image {image_index} of class {class_index}")
+        self.class_index, self.image_index = class_index, image_index
+
+
 class Pool:
     """The pool of one engine and seed, in a folder of its own.
 
@@ -63,9 +68,10 @@ class Pool:
         path = folder / "identity.json"
         ours = json.loads(json.dumps(identity | {"seed": seed, "block": BLOCK}))
         with self._locked(folder / ".lock", wait=True):
-            if not path.exists():
-                write_file(path, lambda p: p.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8"))
-            elif json.loads(path.read_text(encoding="utf-8")) != ours:
+            theirs = _read_json(path)
+            if theirs is None:
+                write_text(path, json.dumps(ours, indent=2) + "\n")
+            elif theirs != ours:
                 raise EnvironmentFailure(
                     f"{folder} holds another pool: give another folder with output=…, or delete this one"
                 )
@@ -80,7 +86,7 @@ class Pool:
         """Make what is missing of the given images, or of a shard's part of their blocks; returns how many this
         process made.
 
-        Raises Interrupted after the block in hand where `should_stop` says so.
+        Raises Interrupted after the block in hand where `should_stop` says so, NotFinite for a broken image.
         """
         self._extend(_keys(class_index, image_index))
         missing = self._missing(class_index, image_index, shard)
@@ -144,13 +150,18 @@ class Pool:
             known = np.concatenate([*extensions.values(), np.empty(0, dtype=np.int64)])
             new = np.setdiff1d(keys, known)
             if len(new):
-                name = f"extension-{len(extensions):03d}"
-                write_file(self.folder / name / "images.npy", lambda p: _save(p, new))
+                number = 1 + max((int(name.partition("-")[2]) for name in extensions), default=-1)
+                write_bytes(self.folder / f"extension-{number:03d}" / "images.npy", sealed(_as_npy(new)))
 
     def _extensions(self) -> dict[str, np.ndarray]:
-        """Keys of the images of each extension, sorted, by its name."""
-        paths = sorted(self.folder.glob("extension-*/images.npy"))
-        return {path.parent.name: np.load(path, allow_pickle=False) for path in paths}
+        """Keys of the images of each extension, sorted, by its name. One whose list is damaged is set aside whole."""
+        found = {}
+        for path in sorted(self.folder.glob("extension-*[0-9]/images.npy")):
+            try:
+                found[path.parent.name] = np.load(io.BytesIO(unsealed(path)), allow_pickle=False)
+            except Damaged:
+                set_aside(path.parent)
+        return found
 
     def _block(self, extension: str, number: int) -> Path:
         return self.folder / extension / f"{number:05d}.npy"
@@ -164,12 +175,9 @@ class Pool:
         status = path.stat()
         seen = (status.st_mtime_ns, status.st_size)
         if self._checked.get(path) != seen:
-            if (
-                hashlib.sha256(path.read_bytes()).hexdigest()
-                != stated.read_text(encoding="utf-8").partition(" ")[0].strip()
-            ):
-                logger.warning("checksum mismatch in %s: set aside as .damaged and made again", path)
-                os.replace(path, path.with_suffix(".damaged"))
+            digest = stated.read_text(encoding="utf-8").partition(" ")[0].strip()
+            if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+                set_aside(path)
                 return None
             self._checked[path] = seen
         return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -185,12 +193,17 @@ class Pool:
             keys = self._extensions()[extension][number * BLOCK : (number + 1) * BLOCK]
             class_index, image_index = np.divmod(keys, _CLASSES)
             where = pool_addresses(self.seed, class_index, image_index, self.engine.generator.z_dim)
-            embeddings = self.engine.embed(where)
-            write_file(path, lambda p: _save(p, embeddings))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            embeddings = self.engine.embed(where)  # [n, D]
+            broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
+            if len(broken):
+                raise NotFinite(int(class_index[broken[0]]), int(image_index[broken[0]]))
+            content = _as_npy(embeddings)
+            write_bytes(path, content)
             # Another batch than the pool's identity says, where memory ended while the block was made.
-            line = f"{digest}  {path.name}, batch of {self.engine.batch_size}\n"
-            write_file(path.with_suffix(".sha256"), lambda p: p.write_text(line, encoding="utf-8"))
+            line = f"{hashlib.sha256(content).hexdigest()}  {path.name}, batch of {self.engine.batch_size}\n"
+            write_text(path.with_suffix(".sha256"), line)
+            for partial in path.parent.glob(f".{path.stem}.*.partial"):  # of a process that was killed here
+                partial.unlink(missing_ok=True)
         return len(keys)
 
     @contextmanager
@@ -216,6 +229,18 @@ def _keys(class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     return class_index.astype(np.int64) * _CLASSES + image_index
 
 
-def _save(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as file:  # a file: given a path, numpy would add a suffix to its name
-        np.save(file, array, allow_pickle=False)
+def _as_npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _read_json(path: Path) -> Any:
+    """The content of a JSON file; None where it is missing. A damaged one is set aside first."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        set_aside(path)  # harmless: the folder's name, too, says whose pool it is
+        return None

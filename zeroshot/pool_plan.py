@@ -26,6 +26,11 @@ class Plan:
         """16 hex digits that name the plan."""
         return hashlib.sha256(self.depth.astype("<i8").tobytes()).hexdigest()[:16]
 
+    @property
+    def images(self) -> int:
+        """How many images the pool holds."""
+        return int(self.depth.sum())
+
     def addresses(self) -> tuple[np.ndarray, np.ndarray]:
         """Class index and image index of every image of the pool, int64 [sum of depths] each."""
         class_index = np.repeat(np.arange(len(self.depth)), self.depth)

@@ -13,10 +13,11 @@ import numpy as np
 
 from zeroshot import __version__
 from zeroshot.engine import Addresses
-from zeroshot.pool import Pool, pool_addresses
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.files import set_aside, write_text
+from zeroshot.pool import NotFinite, Pool, pool_addresses
 from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
 from zeroshot.protocols import Searched, in_protocol
-from zeroshot.rundir import write_file
 from zeroshot.search import Scores, Task, check_finite
 from zeroshot.settings import RunSettings
 from zeroshot.shard import WHOLE, Shard
@@ -29,10 +30,27 @@ class PooledSearch:
 
     pool: Pool
     plan: Plan
+    name_draw: Callable[[PooledSearch, NotFinite], str]  # which of the run's draws takes an image, in words
 
     def fill(self, should_stop: Callable[[], bool] = lambda: False, shard: Shard = WHOLE) -> int:
-        """Make what is missing of the plan's images, or of a shard's part of them; returns their number."""
-        return self.pool.fill(*self.plan.addresses(), should_stop, shard)
+        """Make what is missing of the plan's images, or of a shard's part of them; returns their number.
+
+        Raises EnvironmentFailure for an embedding that is not finite, with a draw that takes it.
+        """
+        try:
+            return self.pool.fill(*self.plan.addresses(), should_stop, shard)
+        except NotFinite as broken:
+            raise EnvironmentFailure(
+                f"embedding of {type(self.pool.engine.generator).__name__} at seed {self.pool.seed}, "
+                f"{self.name_draw(self, broken)}, class {broken.class_index} (image {broken.image_index} of its pool) "
+                "is not finite: weights or precision are at fault"
+            ) from None
+
+    def draws(self, tasks: list[Task], k: int, b_max: int) -> tuple[np.ndarray, np.ndarray]:
+        """Class index and image index of every draw, int64 [tasks, b_max] each."""
+        seed = self.pool.seed
+        class_index = classes_drawn(tasks, k, b_max, seed, self.pool.engine.generator.z_dim)
+        return class_index, images_taken(class_index, self.plan.depth, seed, [task.image_id for task in tasks])
 
     @property
     def filled(self) -> bool:
@@ -42,8 +60,7 @@ class PooledSearch:
     def run_tasks(self, tasks: list[Task], k: int, b_max: int) -> Scores:
         """Algorithm 1 for all captions; the pool must be filled. Raises EnvironmentFailure for a score not finite."""
         engine, seed = self.pool.engine, self.pool.seed
-        class_index = classes_drawn(tasks, k, b_max, seed, engine.generator.z_dim)
-        image_index = images_taken(class_index, self.plan.depth, seed, [task.image_id for task in tasks])
+        class_index, image_index = self.draws(tasks, k, b_max)
         images = self.pool.embeddings(class_index.ravel(), image_index.ravel())  # [tasks * b_max, D]
         text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])
         score = np.einsum("nd,nd->n", images.astype(np.float64), text.astype(np.float64)).reshape(class_index.shape)
@@ -99,17 +116,41 @@ def pooled_search(world: World, settings: RunSettings, images: list[Searched], o
         "version": __version__,
     }
     name = f"{settings.generator.name}-{_digest(identity | {'seed': settings.seed})}"
-    return PooledSearch(Pool(folder / name, engine, settings.seed, identity), plan)
+
+    def name_draw(search: PooledSearch, image: NotFinite) -> str:
+        for k in (settings.k, *ks):
+            class_index, image_index = search.draws(world.tasks(images), k, settings.b_max)
+            here = np.argwhere((class_index == image.class_index) & (image_index == image.image_index))
+            if len(here):
+                return f"caption of {images[here[0, 0]].image_id}, b = {here[0, 1] + 1}, k = {k}"
+        return "in a block of the pool with images that this run takes"
+
+    return PooledSearch(Pool(folder / name, engine, settings.seed, identity), plan, name_draw)
 
 
 def _frozen(path: Path, ks: list[int], settings: RunSettings, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """The depth in a plan file, int64 [classes], written first where there is none."""
-    if not path.exists():
+    """The depth in a plan file, int64 [classes], written first where there is none or a damaged one."""
+    depth = _read_plan(path)
+    if depth is None:
         depth = compute()
         content = {"k": ks, "b_max": settings.b_max, "seed": settings.seed, "share": settings.search.share}
-        content |= {"images": int(depth.sum()), "depth": depth.tolist()}
-        write_file(path, lambda p: p.write_text(json.dumps(content) + "\n", encoding="utf-8"))
-    return np.array(json.loads(path.read_text(encoding="utf-8"))["depth"], dtype=np.int64)
+        content |= {"images": Plan(depth).images, "digest": Plan(depth).digest, "depth": depth.tolist()}
+        write_text(path, json.dumps(content) + "\n")
+    return depth
+
+
+def _read_plan(path: Path) -> np.ndarray | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        depth = np.array(content["depth"], dtype=np.int64)
+        if Plan(depth).digest == content["digest"]:
+            return depth
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        pass
+    set_aside(path)
+    return None
 
 
 def _digest(inputs: dict[str, Any]) -> str:

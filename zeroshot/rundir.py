@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.files import Damaged, read_table, set_aside, write_table, write_text
 from zeroshot.shard import WHOLE, Shard
 
+TABLES = ("scores.parquet", "selected.parquet")
+RESULTS = (*TABLES, "metrics.json")
+NAMED = 3  # differences told in a message; the rest are counted
 PATIENCE = 0.2  # seconds: a lock that somebody only looks at, or is just giving back, is free again by then
 
 
@@ -55,17 +57,16 @@ class RunDirectory:
             else:
                 own = self._take(self.path / f".lock-{self.shard.index}of{self.shard.count}", fcntl.LOCK_EX)
                 self._take(self.path / ".lock", fcntl.LOCK_SH).truncate(0)
+            _sign(own)
         except OSError as error:
             self._release()
             raise EnvironmentFailure(
-                f"output folder {self.path} cannot be written ({error.strerror}): give another one with output=…"
+                f"output folder {self.path} cannot be written ({error.strerror}): make room, or give another one with "
+                "output=…"
             ) from None
         except Held:
             self._release()
             raise
-        own.truncate(0)
-        own.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-        own.flush()
         return self
 
     def _take(self, path: Path, kind: int) -> TextIO:
@@ -101,45 +102,97 @@ class RunDirectory:
         self._release()
 
     def claim(self, identity: dict[str, Any]) -> None:
-        """Write config.yaml, or check that the one there is the same. Raises EnvironmentFailure with what differs."""
-        path = self.path / "config.yaml"
-        if path.exists():
-            theirs = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            changed = list(differences(theirs, identity))
-            if changed:
-                raise EnvironmentFailure(
-                    f"{self.path} belongs to another configuration ({'; '.join(changed[:3])}): "
-                    "give another folder with output=…, or delete this one"
-                )
-            return
-        self.write("config.yaml", lambda p: p.write_text(yaml.safe_dump(identity, sort_keys=False), encoding="utf-8"))
+        """Write config.yaml, or check that the one there is the same.
 
-    def write(self, name: str, writer: Callable[[Path], Any]) -> None:
-        """Let `writer` write a file that appears under its name only when it is whole.
+        Where it is missing or damaged, what else lies there is kept only if provenance.json says that it belongs to
+        this configuration.
 
-        Raises EnvironmentFailure where the disk refuses, naming the path.
+        Raises EnvironmentFailure with what differs.
         """
-        write_file(self.path / name, writer)
+        text = yaml.safe_dump(identity, sort_keys=False)
+        theirs = self._config()
+        if theirs is None:
+            if self._stated("config.yaml") != _sha256(text.encode()):
+                self._disown()
+            self.write("config.yaml", text)
+            return
+        changed = differences(theirs, identity)
+        if changed:
+            more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+            raise EnvironmentFailure(
+                f"{self.path} belongs to another configuration ({'; '.join(changed[:NAMED])}{more}): "
+                "give another folder with output=…, or delete this one"
+            )
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file."""
-        self.write(name, lambda p: p.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8"))
+    def _config(self) -> dict[str, Any] | None:
+        path = self.path / "config.yaml"
+        try:
+            theirs = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, yaml.YAMLError):
+            theirs = None
+        if not isinstance(theirs, dict) or not theirs:
+            set_aside(path)
+            return None
+        return theirs
+
+    def _disown(self) -> None:
+        """Set aside results whose configuration is not known any more."""
+        for name in RESULTS:
+            if (self.path / name).exists():
+                set_aside(self.path / name)
+        self.drop_blocks()
+
+    def whole(self) -> bool:
+        """Whether every file of a finished run is what was written; damaged ones are set aside, to be made again."""
+        found = [self.read_table(name) is not None for name in TABLES]
+        path = self.path / "metrics.json"
+        if path.exists() and self._stated("metrics.json") != _sha256(path.read_bytes()):
+            set_aside(path)
+        return all(found) and path.exists()
+
+    def _stated(self, name: str) -> str | None:
+        """The sha256 that provenance.json states for a file."""
+        return stated_sha256(self.path).get(name)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text file that appears under its name only when it is whole.
+
+        Raises EnvironmentFailure where the disk refuses, naming the path and the bytes needed.
+        """
+        write_text(self.path / name, text)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """Write a parquet file with a checksum on each page."""
-        arrow = pa.Table.from_pandas(table, preserve_index=False)
-        self.write(name, lambda p: pq.write_table(arrow, p, write_page_checksum=True))
+        """Write a parquet file that says whether it is whole."""
+        write_table(self.path / name, table)
 
     def read_table(self, name: str) -> pd.DataFrame | None:
         """Read a parquet file; None where it is missing. A damaged one is set aside (suffix .damaged) first."""
-        path = self.path / name
-        if not path.exists():
-            return None
         try:
-            return pq.read_table(path, page_checksum_verification=True).to_pandas()
-        except (OSError, pa.ArrowException):
-            os.replace(path, path.with_suffix(".damaged"))
+            return read_table(self.path / name)
+        except FileNotFoundError:
             return None
+        except Damaged:
+            set_aside(self.path / name)
+            return None
+
+    def finish(self, provenance: dict[str, Any], metrics: dict[str, Any]) -> None:
+        """Write provenance.json, which holds the checksums of the files that have none inside, then metrics.json."""
+        text = as_json(metrics)
+        sums = {
+            "config.yaml": _sha256((self.path / "config.yaml").read_bytes()),
+            "metrics.json": _sha256(text.encode()),
+        }
+        self.write("provenance.json", as_json(provenance | {"files_sha256": sums}))
+        self.write("metrics.json", text)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove from a finished run its blocks and what killed processes left half written."""
+        self.drop_blocks()
+        for partial in self.path.glob(".*.partial"):
+            partial.unlink(missing_ok=True)
 
     def drop_blocks(self) -> None:
         """Remove the finished blocks, once everything made of them is written."""
@@ -159,23 +212,55 @@ def holders_of(path: Path) -> list[str]:
     return [holder for holder in holders if holder]
 
 
-def write_file(final: Path, writer: Callable[[Path], Any]) -> None:
-    """Let `writer` write a file that appears under its name only when it is whole.
+def _sign(lock: TextIO) -> None:
+    """Write into a lock file who holds it."""
+    holder = f"host {socket.gethostname()}, pid {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    lock.truncate(0)
+    os.write(lock.fileno(), holder.encode())  # unbuffered: where the disk is full, nothing is left to fail at closing
 
-    Raises EnvironmentFailure where the disk refuses, naming the path.
-    """
-    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+
+def stated_sha256(run: Path) -> dict[str, str]:
+    """File name -> sha256 in a run's provenance.json; empty where it is missing or damaged."""
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        writer(partial)
-        os.replace(partial, final)
-    except OSError as error:
-        size = partial.stat().st_size if partial.exists() else 0
-        partial.unlink(missing_ok=True)
-        raise EnvironmentFailure(
-            f"{final} cannot be written after {size:,} bytes ({error.strerror}): make room and start again, "
-            "finished blocks are kept"
-        ) from None
+        found = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["files_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """metrics.json of a finished run. Raises EnvironmentFailure where it is missing or damaged."""
+    file = run / "metrics.json"
+    try:
+        content = file.read_bytes()
+        metrics = json.loads(content)
+    except (OSError, ValueError) as error:
+        raise _unusable(file, error) from None
+    if _sha256(content) != stated_sha256(run).get(file.name, _sha256(content)):
+        raise _unusable(file, Damaged())
+    return metrics
+
+
+def read_run_table(run: Path, name: str) -> pd.DataFrame:
+    """scores.parquet or selected.parquet of a finished run. Raises EnvironmentFailure: it is missing or damaged."""
+    try:
+        return read_table(run / name)
+    except (OSError, Damaged) as error:
+        raise _unusable(run / name, error) from None
+
+
+def _unusable(file: Path, reason: Exception) -> EnvironmentFailure:
+    what = "is missing" if isinstance(reason, FileNotFoundError) else "is damaged"
+    return EnvironmentFailure(f"{file} {what}: give the run's command again, which makes it anew")
+
+
+def as_json(content: dict[str, Any]) -> str:
+    """The text of a run's JSON files."""
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:

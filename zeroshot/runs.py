@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import platform
 import subprocess
@@ -23,6 +22,8 @@ from zeroshot import __version__
 from zeroshot.batches import AUTO
 from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.files import check_writable
+from zeroshot.finite import check_rows
 from zeroshot.loading import check_present
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
 from zeroshot.metrics.features import resized
@@ -32,7 +33,7 @@ from zeroshot.parts import departures, variant
 from zeroshot.pooled import PooledSearch, pooled_search, pooled_winners
 from zeroshot.protocols import Searched, searched
 from zeroshot.run_tables import scores_table, selected_table
-from zeroshot.rundir import Held, RunDirectory
+from zeroshot.rundir import Held, RunDirectory, read_metrics
 from zeroshot.runlog import run_log
 from zeroshot.search import Scores, Task, run_tasks, winners
 from zeroshot.settings import GeneratorSettings, RunSettings, check_run
@@ -71,28 +72,35 @@ def run(
     settings, images, pooled, identity = _prepared(world, settings, output)
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
-        if directory.finished:
+        if directory.finished and directory.whole():
+            directory.tidy()
             return read_metrics(directory.path)
         started = time.monotonic()
         log.info("started: %d captions, b_max %d, on %s", len(images), settings.b_max, world.device)
+        # First, because what is wrong with photographs or weights should be said before hours of search.
+        missing, _, _ = world.photographs_missing(), world.threshold, world.test_features
         truncated = count_truncated(world, images)
         engine = world.engine(settings.generator, settings.batch_size)
         tasks = world.tasks(images)
-        if pooled:
+        scores = found = _kept(directory.read_table("scores.parquet"), images, settings.b_max)
+        if scores is not None:
+            log.info("scores.parquet is whole: not searched again")
+        elif pooled:
             pooled.fill(should_stop)
             scores = pooled.run_tasks(tasks, settings.k, settings.b_max)
-            made = int(pooled.plan.depth.sum())  # whichever run or shard made them
         else:
             scores = _search(directory, engine, tasks, settings, should_stop, log)
-            made = scores.score.size
-        directory.write_table("scores.parquet", scores_table(images, scores))
+        if should_stop():
+            raise Interrupted(str(directory.path))
+        if found is None:
+            directory.write_table("scores.parquet", scores_table(images, scores))
         directory.write_table("selected.parquet", selected_table(world, images, scores))
         batches = batches_used(directory) or [engine.batch_size]
-        directory.write_json("provenance.json", provenance(world, settings.generator) | {"batch_sizes": batches})
         measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
-        measured["images_generated"] += made
-        directory.write_json("metrics.json", measured | {"seconds": round(time.monotonic() - started, 3)})
-        directory.drop_blocks()
+        measured["images_generated"] += pooled.plan.images if pooled else scores.score.size
+        measured["seconds"] = round(time.monotonic() - started, 3)
+        found_with = {"batch_sizes": batches, "photographs_missing": missing}
+        directory.finish(provenance(world, settings.generator) | found_with, measured)
         log.info("finished after %.1f s", time.monotonic() - started)
         return read_metrics(directory.path)
 
@@ -115,7 +123,7 @@ def run_shard(
     settings, images, pooled, identity = _prepared(world, settings, output)
     with directory, run_log(directory.path) as log:
         directory.claim(identity)
-        if directory.finished:
+        if directory.finished and directory.whole():
             return read_metrics(directory.path)
         log.info("shard %s started: %d captions, b_max %d, on %s", shard, len(images), settings.b_max, world.device)
         if pooled:
@@ -143,6 +151,7 @@ def _prepared(
     check_world(world, asked)
     check_present(asked)
     settings = with_physical_batch(world, asked, run_path(output, asked))
+    check_writable(output)
     images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
     pooled = pooled_search(world, settings, images, output) if settings.search.images == "pool" else None
     identity = run_identity(world, settings, asked) | ({"pool_plan": pooled.plan.digest} if pooled else {})
@@ -201,11 +210,6 @@ def count_truncated(world: World, images: list[Searched]) -> int:
     return len(cut)
 
 
-def read_metrics(path: Path) -> dict[str, Any]:
-    """metrics.json of a finished run."""
-    return json.loads((path / "metrics.json").read_text(encoding="utf-8"))
-
-
 def _search(
     directory: RunDirectory,
     engine: Engine,
@@ -250,6 +254,14 @@ def batches_used(directory: RunDirectory) -> list[int]:
     return [int(table["batch_size"].iloc[0]) for table in tables if table is not None]
 
 
+def _kept(table: pd.DataFrame | None, images: list[Searched], b_max: int) -> Scores | None:
+    """The search's result as an earlier process left it in scores.parquet; None where it must be made."""
+    if table is None or len(table) != len(images) * b_max:
+        return None
+    found = {name: table[name].to_numpy().reshape(len(images), b_max) for name in table if name != "image_id"}
+    return Scores(found["label_index"], found["score"], found.get("image_index"))
+
+
 def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores | None:
     if table is None or len(table) != captions * b_max:
         return None
@@ -264,14 +276,21 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
     else:
         selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
     pictures = list(engine.pictures(selected))
-    if settings.protocol.improvements_only:
-        pictures = [picture for picture, b in zip(pictures, scores.best_b, strict=True) if b > 1]
+    kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
+    pictures = [pictures[row] for row in kept]
     if settings.protocol.saved_side:
         pictures = list(resized(pictures, settings.protocol.saved_side))
+
+    def name(row: int) -> str:
+        task, b = int(kept[row]), int(scores.best_b[kept[row]])
+        where = f"caption of {tasks[task].image_id}, b = {b}, class {scores.class_index[task, b - 1]}"
+        return f"a feature of {settings.generator.name}'s image at seed {settings.seed}, {where}"
+
+    features = check_rows(world.extract(pictures), name)
     images = scores.score.size
     return {
         "best_clip_score": best_clip_score(scores.score),
-        "frechet_distance": frechet_distance(world.test_features, world.extract(pictures)),
+        "frechet_distance": frechet_distance(world.test_features, features),
         "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
         "threshold": world.threshold,
         "captions": len(tasks),

@@ -63,6 +63,9 @@ class DataSettings:
     photographs: str | None = None
     split: str | None = None
     text: str | None = None
+    # True: go on where photographs are missing or broken. Their captions are searched for all the same; the Fréchet
+    # distance and the threshold do without them, and every title says how many are left out.
+    allow_missing: bool = False
     # How many images each split must have; null: any number.
     expected_train: int | None = None
     expected_test: int | None = None

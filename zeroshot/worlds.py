@@ -22,7 +22,8 @@ from zeroshot.cache import Cache
 from zeroshot.clip import Clip
 from zeroshot.data.base import CaptionedImages, caption_of
 from zeroshot.engine import Engine, addresses
-from zeroshot.errors import UserError
+from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.finite import check_rows
 from zeroshot.generators.base import Generator
 from zeroshot.generators.own import IN_MEMORY, OwnGenerator, checked_identity, is_own
 from zeroshot.labels import rank_labels, read_labels
@@ -203,7 +204,13 @@ class World:
     def encode_texts(self, name: str, texts: list[str]) -> np.ndarray:
         """CLIP embeddings of texts, unit vectors float32 [n, D], cached under the texts and CLIP's identity."""
         key = {"clip": self.clip.identity, "texts": texts}
-        return self.cache.get(name, key, lambda: self.clip.encode_text(texts).cpu().numpy())
+
+        def compute() -> np.ndarray:
+            return check_rows(
+                self.clip.encode_text(texts).cpu().numpy(), lambda row: f"CLIP's vector of {texts[row]!r}"
+            )
+
+        return self.cache.get(name, key, compute)
 
     def rank(self, text_embeddings: np.ndarray) -> np.ndarray:
         """Class indices by descending similarity to each text: int64 [n, 1000]."""
@@ -230,13 +237,15 @@ class World:
     @cached_property
     def train_scores(self) -> np.ndarray:
         """CLIP score of each train photograph with each of its captions, float64 [pairs], in the order of
-        `train.captions`; rounded to half precision where the protocol's threshold is."""
+        `train.photographed_captions`; rounded to half precision where the protocol's threshold is."""
 
         def compute() -> np.ndarray:
             protocol = self.settings.protocol
-            counts = torch.tensor([len(captions) for captions in self.train.captions])
-            captions = [cut(c, protocol) for captions in self.train.captions for c in captions]
+            own = self.train.photographed_captions
+            counts = torch.tensor([len(captions) for captions in own])
+            captions = [cut(c, protocol) for captions in own for c in captions]
             text = self.clip.encode_text(captions).cpu().double()
+            check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
             raw = protocol.threshold == "raw"
             photographs = self._photographs(self.train, "threshold", self._encode_raw if raw else self._encode_prepared)
             scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
@@ -298,15 +307,32 @@ class World:
         )
 
     def _photographs(self, data: CaptionedImages, name: str, encode: _Encode) -> torch.Tensor:
+        there = data.photographed
+        if not there:
+            raise EnvironmentFailure(f"none of the {len(data)} photographs is there: {name} cannot be computed")
         parts = []
-        for start in tqdm(range(0, len(data), _PHOTO_BATCH), desc=name, unit="batch", leave=False, disable=None):
-            rows = range(start, min(start + _PHOTO_BATCH, len(data)))
+        for start in tqdm(range(0, len(there), _PHOTO_BATCH), desc=name, unit="batch", leave=False, disable=None):
+            rows = there[start : start + _PHOTO_BATCH]
             parts.append(encode([data.image(i) for i in rows], [data.image_ids[i] for i in rows]).cpu())
-        return torch.cat(parts)
+        encoded = torch.cat(parts)
+        check_rows(encoded.numpy(), lambda row: f"a feature of photograph {data.image_ids[there[row]]}")
+        return encoded
 
     def data_identity(self, split: str) -> str:
         """What a split's captions and photographs depend on: the file's sha256, or that of ids, captions and sizes."""
         return split_identity(self.settings.data, split, lambda: getattr(self, split))
+
+    def photographs_missing(self) -> dict[str, tuple[int, int]]:
+        """Split -> (photographs left out, images) where data.allow_missing leaves some out; else empty."""
+        if not self.settings.data.allow_missing:
+            return {}
+        splits = {"test": self.test, "train": self.train}
+        return {name: (len(split.missing), len(split)) for name, split in splits.items() if split.missing}
+
+    def partial_note(self) -> str:
+        """The same for a title, empty where nothing is left out: `, without 3 of 40 test photographs`."""
+        parts = [f"{lacking:,} of {of:,} {split}" for split, (lacking, of) in self.photographs_missing().items()]
+        return f", without {' and '.join(parts)} photographs" if parts else ""
 
     def generator_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of a generator's files, and what says which one an own generator is."""

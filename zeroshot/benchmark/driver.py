@@ -25,7 +25,7 @@ from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.benchmark.timing import StopAsked, never
 from zeroshot.benchmark.true_size import true_size
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.rundir import write_file
+from zeroshot.files import write_text
 from zeroshot.runs import git_commit
 from zeroshot.worlds import choose_device
 
@@ -101,5 +101,5 @@ def measured(part: str, settings: BenchmarkSettings, should_stop: StopAsked) -> 
 def write(document: dict[str, Any], path: Path) -> None:
     """Both files, each by atomic rename."""
     content = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_file(path.with_suffix(".json"), lambda p: p.write_text(content, encoding="utf-8"))
-    write_file(path, lambda p: p.write_text(as_markdown(document), encoding="utf-8"))
+    write_text(path.with_suffix(".json"), content)
+    write_text(path, as_markdown(document))

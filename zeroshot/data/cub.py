@@ -9,20 +9,23 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from zeroshot.data.base import CaptionedImages, some
+from zeroshot.data.base import CaptionedImages, can_be_decoded, check_whole, some
 from zeroshot.errors import UserError
 
 Box = tuple[int, int, int, int]
 
 
-def read_cub(folder: Path, captions: Mapping[str, list[str]]) -> CaptionedImages:
+def read_cub(folder: Path, captions: Mapping[str, list[str]], allow_missing: bool = False) -> CaptionedImages:
     """The photographs of the given image ids, in their order, cropped to a square about the bird.
 
     Args:
         folder: CUB_200_2011.
         captions: image id (images.txt without .jpg) -> its captions.
+        allow_missing: leave photographs out that are missing or broken, with a warning.
 
-    Raises UserError before anything runs: a file is missing, an image is unknown, missing or no image.
+    Raises, before anything runs:
+        UserError: a file is missing, or an image is unknown.
+        EnvironmentFailure: a photograph is missing or broken.
     """
     boxes = read_boxes(folder)
     ids = list(captions)
@@ -31,16 +34,14 @@ def read_cub(folder: Path, captions: Mapping[str, list[str]]) -> CaptionedImages
         raise UserError(f"{folder / 'images.txt'} does not name {some(unknown)}, which the captions belong to")
     paths = [folder / "images" / f"{image_id}.jpg" for image_id in ids]
     with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(_is_image, paths), total=len(paths), desc="photographs", leave=False, disable=None)
-        broken = [image_id for image_id, good in zip(ids, found, strict=True) if not good]
-    if broken:
-        raise UserError(f"{folder / 'images'}: missing or broken photographs: {some(broken)}: unpack the archive again")
+        whole = tqdm(pool.map(can_be_decoded, paths), total=len(paths), desc="photographs", leave=False, disable=None)
+        missing = check_whole(folder / "images", ids, whole, allow_missing, "unpack the archive again")
 
     def open_image(i: int) -> Image.Image:
         with Image.open(paths[i]) as image:
             return image.convert("RGB").crop(crop_box(boxes[ids[i]], *image.size))
 
-    return CaptionedImages(ids, list(captions.values()), open_image)
+    return CaptionedImages(ids, list(captions.values()), open_image, missing)
 
 
 def read_boxes(folder: Path) -> dict[str, Box]:
@@ -78,15 +79,6 @@ def crop_box(box: Box, width: int, height: int) -> Box:
     r = int(max(w, h) * 0.75)
     center_x, center_y = int((2 * x + w) / 2), int((2 * y + h) / 2)
     return max(0, center_x - r), max(0, center_y - r), min(width, center_x + r), min(height, center_y + r)
-
-
-def _is_image(path: Path) -> bool:
-    try:
-        with Image.open(path) as image:
-            image.verify()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return True
 
 
 def check_counts(what: str, found: int, expected: int | None) -> None:

@@ -10,12 +10,19 @@ import datasets
 from PIL import Image
 
 from zeroshot.data.base import CaptionedImages
-from zeroshot.data.parquet import check_ids, check_images, check_texts, encoded_images
+from zeroshot.data.parquet import check_ids, check_texts, encoded_images, missing_images
 from zeroshot.errors import EnvironmentFailure, UserError
 
 
 def read_hub(
-    name: str, split: str, image_id: str | None, image: str, captions: str, *, revision: str | None = None
+    name: str,
+    split: str,
+    image_id: str | None,
+    image: str,
+    captions: str,
+    *,
+    revision: str | None = None,
+    allow_missing: bool = False,
 ) -> CaptionedImages:
     """Read and check one split of a data set of parquet files; loading scripts are never run.
 
@@ -26,6 +33,7 @@ def read_hub(
         image: column of images.
         captions: column of strings or of lists of strings, or several columns of strings as "first,second".
         revision: commit, tag or branch on the hub.
+        allow_missing: leave photographs out that are missing or broken, with a warning.
 
     Raises:
         UserError: no such data set, split or column, or one that needs a loading script; an empty caption.
@@ -48,8 +56,8 @@ def read_hub(
         rows = [row[0] for row in rows]
     texts = check_texts(source, rows, captions, ids)
     photographs = encoded_images(source, table, image, Path(name))
-    check_images(source, ids, photographs)
-    return CaptionedImages(ids, texts, lambda i: Image.open(BytesIO(photographs[i])))
+    lacking = missing_images(source, ids, photographs, allow_missing)
+    return CaptionedImages(ids, texts, lambda i: Image.open(BytesIO(photographs[i])), lacking)
 
 
 def _load(name: str, split: str, revision: str | None) -> datasets.Dataset:

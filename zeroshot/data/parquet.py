@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from zeroshot.data.base import CaptionedImages, some
+from zeroshot.data.base import CaptionedImages, can_be_decoded, check_whole, some
 from zeroshot.errors import EnvironmentFailure, UserError
 
 
 def read_parquet(
-    path: str | Path, *, image_id: str = "image_id", image: str = "image", captions: str = "captions"
+    path: str | Path,
+    *,
+    image_id: str = "image_id",
+    image: str = "image",
+    captions: str = "captions",
+    allow_missing: bool = False,
 ) -> CaptionedImages:
     """Read and check a file of captioned photographs; they stay in memory as encoded.
 
@@ -30,6 +36,7 @@ def read_parquet(
         image_id: column of strings, all different.
         image: column of `datasets.Image`: struct of `bytes` and `path`, or plain bytes.
         captions: column of lists of strings, or of strings.
+        allow_missing: leave photographs out that are missing or broken, with a warning.
 
     Raises:
         EnvironmentFailure: the file is missing or damaged, or photographs in it are.
@@ -44,8 +51,7 @@ def read_parquet(
     def open_image(i: int) -> Image.Image:
         return Image.open(BytesIO(photographs[i]))
 
-    check_images(path, ids, photographs)
-    return CaptionedImages(ids, texts, open_image)
+    return CaptionedImages(ids, texts, open_image, missing_images(path, ids, photographs, allow_missing))
 
 
 def _load(path: Path, columns: list[str]) -> datasets.Dataset:
@@ -62,6 +68,11 @@ def _load(path: Path, columns: list[str]) -> datasets.Dataset:
             return datasets.Dataset.from_parquet(str(path), columns=columns, cache_dir=cache, keep_in_memory=True)
     except (OSError, pa.ArrowException, datasets.exceptions.DatasetsError) as error:
         cause = error.__cause__ or error
+        if getattr(cause, "errno", None) == errno.ENOSPC or "Not enough disk space" in str(cause):
+            raise EnvironmentFailure(
+                f"{tempfile.gettempdir()} is full, but reading {path} needs about {path.stat().st_size:,} bytes there: "
+                "make room, or name another folder with TMPDIR"
+            ) from None
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise EnvironmentFailure(
             f"data file {path} cannot be read ({reason}): restore it, e.g. git checkout"
@@ -130,20 +141,8 @@ def _file(folder: Path, row: dict[str, Any] | None) -> bytes:
         return b""
 
 
-def check_images(path: Path | str, ids: list[str], photographs: list[bytes]) -> None:
-    """Decode every photograph once. Raises EnvironmentFailure that names the broken ones."""
+def missing_images(path: Path | str, ids: list[str], photographs: list[bytes], allow_missing: bool) -> list[int]:
+    """Rows whose photograph is missing or cannot be decoded. Raises EnvironmentFailure unless `allow_missing`."""
     with ThreadPoolExecutor() as pool:
-        whole = pool.map(_is_whole, photographs)
-        broken = [image_id for image_id, good in zip(ids, whole, strict=True) if not good]
-    if broken:
-        raise EnvironmentFailure(f"{path}: broken or missing photographs: {some(broken)}: restore the file")
-
-
-def _is_whole(photograph: bytes) -> bool:
-    """Whether every pixel can be decoded."""
-    try:
-        with Image.open(BytesIO(photograph)) as image:
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
-    return True
+        whole = pool.map(lambda photograph: can_be_decoded(BytesIO(photograph)), photographs)
+        return check_whole(path, ids, whole, allow_missing, "restore the file")

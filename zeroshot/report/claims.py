@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from zeroshot.files import write_text
 from zeroshot.report.claim_measures import (
     LARGEST_DISTANCE_SPREAD,
     LARGEST_SCORE_SPREAD,
@@ -27,7 +28,7 @@ from zeroshot.report.claim_measures import (
 from zeroshot.report.collect import curves
 from zeroshot.report.published import published_runs, published_table2
 from zeroshot.report.style import by_name
-from zeroshot.report.tables import images_needed, markdown, of_the_paper, replace_file
+from zeroshot.report.tables import images_needed, markdown, of_the_paper
 
 HOLDS, FAILS, NOT_TESTED = "yes", "no", "not tested"
 
@@ -110,10 +111,9 @@ def verdict(claim: Claim, numbers: Numbers) -> tuple[str, str]:
 
 def write_claims(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
     """Write <folder>/claims.csv and .md; `title` names the world. Returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "claims.csv", folder / "claims.md"]
-    replace_file(paths[0], table.to_csv(index=False))
-    replace_file(paths[1], f"**{title}**\n\n{markdown(table)}\n")
+    write_text(paths[0], table.to_csv(index=False))
+    write_text(paths[1], f"**{title}**\n\n{markdown(table)}\n")
     return paths
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from zeroshot.errors import UserError
 from zeroshot.metrics.best_score import mean_best_curve
 from zeroshot.metrics.expected_best import mean_expected_curve
-from zeroshot.runs import read_metrics
+from zeroshot.rundir import read_metrics, read_run_table
 
 ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
 # Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.
@@ -54,7 +54,7 @@ def curve(run: Path, kind: str = "run") -> np.ndarray:
     Raises UserError for another kind.
     """
     check_curve(kind)
-    scores = pd.read_parquet(run / "scores.parquet", columns=["image_id", "score", "b"])
+    scores = read_run_table(run, "scores.parquet")
     b_max = int(scores["b"].max())
     return CURVES[kind](scores["score"].to_numpy().reshape(-1, b_max))
 

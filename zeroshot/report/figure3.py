@@ -17,6 +17,7 @@ import pandas as pd
 from zeroshot.errors import UserError
 from zeroshot.protocols import cut
 from zeroshot.report.redraw import redraw
+from zeroshot.rundir import read_run_table
 from zeroshot.runs import run_path
 from zeroshot.search import Scores, Task, run_tasks
 from zeroshot.settings import RunSettings, check_run
@@ -120,7 +121,7 @@ def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> t
 def _selected(output: Path, settings: RunSettings) -> pd.DataFrame | None:
     """selected.parquet of a run; None where it is not finished."""
     path = run_path(output, settings)
-    return pd.read_parquet(path / "selected.parquet") if (path / "metrics.json").exists() else None
+    return read_run_table(path, "selected.parquet") if (path / "metrics.json").exists() else None
 
 
 def _image_rows(
@@ -195,7 +196,10 @@ def _photograph(world: World, image_id: str | None, caption: str) -> Cell:
     """The photograph with its species and, where it was prepared as the generated images are, its score."""
     if image_id is None:
         return Cell(None, None, NO_PHOTOGRAPH)
-    picture = world.test.image(world.test.image_ids.index(image_id))
+    row = world.test.image_ids.index(image_id)
+    if row in world.test.missing:
+        return Cell(None, None, NO_PHOTOGRAPH)
+    picture = world.test.image(row)
     score = None
     if caption and world.settings.protocol.threshold == "clip":
         text = world.clip.encode_text([cut(caption, world.settings.protocol)])[0].double()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from zeroshot.files import write_bytes
 from zeroshot.imagine import checkpoints
 from zeroshot.report.collect import curves
 from zeroshot.report.logfit import fit_log
@@ -98,13 +99,12 @@ def _draw_threshold(panel: Axes, runs: pd.DataFrame) -> None:
 
 def save(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list[Path]:
     """Write <folder>/<name>.png and .pdf (fonts embedded); returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         for suffix in ("png", "pdf"):
             path = folder / f"{name}.{suffix}"
-            partial = folder / f".{name}.partial.{suffix}"
-            figure.savefig(partial, dpi=dpi)
-            os.replace(partial, path)
+            content = io.BytesIO()
+            figure.savefig(content, format=suffix, dpi=dpi)
+            write_bytes(path, content.getvalue())
             paths.append(path)
     return paths

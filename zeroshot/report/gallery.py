@@ -19,6 +19,7 @@ from zeroshot.protocols import cut
 from zeroshot.report.figure3 import species
 from zeroshot.report.redraw import read_settings, redraw
 from zeroshot.report.style import by_name
+from zeroshot.rundir import read_run_table
 from zeroshot.worlds import World
 
 
@@ -77,7 +78,10 @@ def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int
     """
     check_captions(captions)
     shown = shown_runs(runs, k)
-    selected = [pd.read_parquet(path / "selected.parquet").set_index("image_id") for path in shown["path"]]
+    selected = [read_run_table(path, "selected.parquet").set_index("image_id") for path in shown["path"]]
+    if world.test.missing:  # data.allow_missing: what has no photograph cannot be shown beside it
+        there = [world.test.image_ids[row] for row in world.test.photographed]
+        selected = [table[table.index.isin(there)] for table in selected]
     chosen = spread(selected, captions)
     found: dict[str, list[Found]] = {image_id: [] for image_id in chosen.index}
     for row in tqdm(shown.itertuples(), total=len(shown), desc="gallery", unit="run", leave=False, disable=None):
@@ -111,7 +115,8 @@ def spread(selected: Sequence[pd.DataFrame], count: int) -> pd.Series:
 def paths(world: World, run: Path, image_ids: Sequence[str]) -> dict[str, tuple[Shot, ...]]:
     """The best-so-far images of some test images in a finished run, by image id."""
     settings = read_settings(run)
-    scores = pd.read_parquet(run / "scores.parquet", filters=[("image_id", "in", list(image_ids))])
+    scores = read_run_table(run, "scores.parquet")
+    scores = scores[scores["image_id"].isin(list(image_ids))]
     kept, marks = [], []
     for _, rows in scores.sort_values("b", kind="stable").groupby("image_id", sort=False):
         for b, at in best_after(rows["score"].to_numpy()).items():

@@ -20,12 +20,12 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
+from zeroshot.files import write_text
 from zeroshot.report import page_facts, tables
 from zeroshot.report.figure2_svg import GEOMETRY, Figure2, figure2_svg
 from zeroshot.report.gallery import gallery
 from zeroshot.report.style import NAMES
 from zeroshot.report.thresholds import with_images_of
-from zeroshot.rundir import write_file
 from zeroshot.worlds import World
 
 LARGEST = 256  # pixels a side of a picture in the gallery
@@ -71,7 +71,7 @@ def write_page(
     """
     text = render(world, runs, folder, captions, k, curve)
     path = folder / "page" / "index.html"
-    write_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     return path
 
 

@@ -74,7 +74,7 @@ def what(runs: pd.DataFrame, settings: list[RunSettings]) -> dict[str, str]:
 
 def threshold(world: World, runs: pd.DataFrame) -> str:
     """The threshold and the spread of the scores whose mean it is."""
-    pairs, photographs = spread(world.train_scores, [len(captions) for captions in world.train.captions])
+    pairs, photographs = spread(world.train_scores, [len(captions) for captions in world.train.photographed_captions])
     return (
         f"{runs['threshold'].iloc[0]:.4f}, the mean of {len(world.train_scores):,} pairs of a photograph and a caption "
         f"of the train split; standard deviation {pairs:.4f}, "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
+from zeroshot.files import write_text
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
 
 MEASURES = ("best_clip_score", "frechet_distance")
@@ -146,11 +146,10 @@ def write_tables(
     Returns the table in the paper's shape.
     """
     stem = stem or name
-    folder.mkdir(parents=True, exist_ok=True)
     shaped = paper_shape(name, table, b_max)
-    replace_file(folder / f"{stem}.csv", table.to_csv(index=False))
-    replace_file(folder / f"{stem}.md", f"**{title}**\n\n{markdown(shaped)}\n")
-    replace_file(folder / f"{stem}.tex", latex(shaped, title, stem))
+    write_text(folder / f"{stem}.csv", table.to_csv(index=False))
+    write_text(folder / f"{stem}.md", f"**{title}**\n\n{markdown(shaped)}\n")
+    write_text(folder / f"{stem}.tex", latex(shaped, title, stem))
     return shaped
 
 
@@ -198,10 +197,3 @@ def latex(table: pd.DataFrame, title: str, label: str) -> str:
 def _plus_minus(mean: pd.Series, std: pd.Series) -> pd.Series:
     spread = std.map(lambda value: "" if pd.isna(value) else f" ± {value:.2f}")
     return mean.map("{:.2f}".format) + spread
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a text file by atomic rename."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from zeroshot.errors import UserError
+from zeroshot.files import check_writable, write_bytes, write_text
 from zeroshot.miniature import photographs
 from zeroshot.miniature.training.biggan import BigGANStage
 from zeroshot.miniature.training.clip import CLIPStage
@@ -47,7 +47,8 @@ def make(recipe: Recipe, should_stop: Callable[[], bool] = lambda: False) -> Non
     device = choose_device(recipe.device)
     commit = git_commit()  # of the code that trains, whatever is committed meanwhile
     weights = Path(recipe.weights)
-    weights.mkdir(parents=True, exist_ok=True)
+    for folder in (weights, Path(recipe.output)):
+        check_writable(folder)
     for name in recipe.stages:
         settings: StageRecipe = getattr(recipe, name)
         stage: Stage[Any] = BUILDERS[name](device, recipe.seed, settings)
@@ -87,12 +88,8 @@ def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, 
         "finishing": json.dumps(dataclasses.asdict(recipe.finishing)) if stage in ("sagan", "biggan") else "",
         "seed": str(recipe.seed),
     }
-    partial = path.with_suffix(".partial")
-    save_file(small, partial, metadata=metadata)
-    os.replace(partial, path)
+    write_bytes(path, save(small, metadata=metadata))
     pins = path.parent / PINS
     lines = {line.partition("  ")[2]: line for line in pins.read_text().splitlines()} if pins.exists() else {}
     lines[path.name] = f"{sha256_of(path)}  {path.name}"
-    partial = pins.with_suffix(".partial")
-    partial.write_text("".join(f"{lines[name]}\n" for name in sorted(lines)), encoding="utf-8")
-    os.replace(partial, pins)
+    write_text(pins, "".join(f"{lines[name]}\n" for name in sorted(lines)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import abc
 import copy
 import hashlib
+import io
 import math
-import os
 import random
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -18,6 +20,7 @@ from torch import nn
 from tqdm import tqdm
 
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.files import check_writable, set_aside, write_bytes
 from zeroshot.miniature.training.recipe import StageRecipe
 
 M = TypeVar("M", bound=nn.Module)
@@ -70,7 +73,7 @@ def train(
 
     Raises UserError where the checkpoint belongs to other settings, Interrupted (after a checkpoint) on `should_stop`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    check_writable(directory)
     path = directory / f"{stage.name}.pt"
     identity = f"{recipe} seed={seed}"
     average = _copy(stage.module)
@@ -137,13 +140,25 @@ def _save(
         "average": average.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_bytes(path, content.getvalue())
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checksums inside torch's zip file hold; torch itself would load a flipped bit silently."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, zlib.error):
+        return False
 
 
 def _resume(path: Path, identity: str, module: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     if not path.exists():
+        return 0
+    if not _is_whole(path):
+        set_aside(path)
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     if state["identity"] != identity:

@@ -1,0 +1,177 @@
+"""Faults 2 and 10: disks that are full, read-only or not there; all of them real ones, mounted for the test."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+
+import zeroshot
+from experiments.cli import StopRequest, guarded
+from experiments.grid import checked_world
+from tests.downloads.server import Server, item
+from tests.faults.conftest import PAGE, Disk
+from tests.faults.mortal import BLOCK, small
+from tests.faults.test_kills import FILES, IMAGES
+from zeroshot.cache import Cache
+from zeroshot.data.parquet import read_parquet
+from zeroshot.downloads import fetch
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.files import check_writable
+from zeroshot.miniature.training.make import make
+from zeroshot.miniature.training.recipe import Recipe
+from zeroshot.parts import DATA
+from zeroshot.report import figures, imagined, tables
+from zeroshot.runs import run, run_path
+from zeroshot.weights import resolve
+
+FULL = re.compile(r"error: (\S+) needs [\d,]+ bytes and cannot be written \(No space left on device\): make room")
+Mount = Callable[[int], Disk]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.pool.BLOCK", BLOCK)
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """What the shell would get."""
+
+    def asked(stop: StopRequest) -> None:
+        work()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("signal.signal", lambda *_: None)
+        try:
+            guarded(asked)
+        except SystemExit as left:
+            return int(left.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize("images", IMAGES)
+def test_a_run_on_a_disk_that_is_too_small_goes_on_as_room_is_made(
+    world: zeroshot.World,
+    cache: Path,
+    tmp_path: Path,
+    disk: Mount,
+    images: str,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = small(images)
+    run(world, settings, tmp_path / "roomy")
+    pages, step = (1, 1) if images == "fresh" else (8, 6)
+    small_disk = disk(pages)
+    output, named = small_disk.path, set()
+    monkeypatch.setattr(logging, "lastResort", None)
+    before: set[Path] = set()
+    while (code := exit_code(lambda: run(world, settings, output))) != 0:
+        said = capsys.readouterr().err
+        assert code == 3 and "Traceback" not in said and len(said.strip().splitlines()) == 1
+        full = FULL.match(said)
+        assert full or "output folder" in said, said
+        if full:
+            assert Path(full[1]) in before or not Path(full[1]).exists()  # nothing under its final name
+            named.add(Path(full[1]).name)
+        assert not (run_path(output, settings) / "metrics.json").exists()
+        before = set(output.rglob("*"))
+        pages += step
+        assert pages < 200
+        small_disk.remount(f"size={pages * PAGE}")
+    assert len(named) >= 3 and any(name[:3] == "000" for name in named), named  # blocks among them
+    ours, theirs = run_path(output, settings), run_path(tmp_path / "roomy", settings)
+    for name in FILES:
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+
+
+def full_disk(disk: Mount) -> Path:
+    mounted = disk(8).path
+    (mounted / "folder").mkdir()
+    with (mounted / "ballast").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(PAGE))
+    return mounted / "folder"
+
+
+def whole_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_caches_tables_figures_and_searches_do_not_stay_half_written(
+    disk: Mount, world: zeroshot.World, capsys: pytest.CaptureFixture
+) -> None:
+    folder = full_disk(disk)
+    table = pd.DataFrame({"generator": ["sagan"], "k": [1], "images_mean": [2.0], "images_std": [1.0]})
+    table = table.assign(reached=3, seeds=3)
+    found = zeroshot.search(world, "a bird", generator="sagan", k=2, b_max=2)
+    settings = {"world": {"name": "miniature"}, "generator": {"name": "sagan"}, "k": 2, "b_max": 2, "seed": 42}
+    for work in (
+        lambda: Cache(folder).get("x", {}, lambda: np.zeros(9000)),
+        lambda: tables.write_tables("table2", table, "title", folder, 10),
+        lambda: figures.save(Figure(), folder, "figure2"),
+    ):
+        assert exit_code(work) == 3
+        said = capsys.readouterr().err
+        assert FULL.match(said) and str(folder) in said
+    assert exit_code(lambda: imagined.write(found, folder / "x", settings, {})) == 3
+    assert "No space left on device" in (said := capsys.readouterr().err) and str(folder / "x") in said
+    assert whole_names(folder) == []
+
+
+def test_a_download_onto_a_full_disk_names_path_and_bytes(disk: Mount) -> None:
+    folder = full_disk(disk)
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(EnvironmentFailure, match=r"disk full: .*models needs 300,000 more bytes, but 0 are free"):
+            fetch(item(f"{server.address}/file"), folder)
+        server.shutdown()
+    assert whole_names(folder) == []
+
+
+def test_photographs_need_room_for_temporary_files(disk: Mount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(full_disk(disk)))
+    with pytest.raises(
+        EnvironmentFailure, match=r"folder is full, but reading .*test\.parquet needs about [\d,]+ bytes"
+    ):
+        read_parquet(resolve(DATA.test or ""))
+
+
+@pytest.mark.parametrize("images", IMAGES)
+def test_a_read_only_folder_is_said_before_anything_is_generated(
+    world: zeroshot.World, disk: Mount, images: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    mounted = disk(100)
+    mounted.remount("ro")
+    monkeypatch.setattr("zeroshot.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.clip.Clip.encode_text", lambda *_: pytest.fail("embedded"))
+    config = OmegaConf.create({"device": "cpu", "output": str(mounted.path)})
+    for work in (
+        lambda: run(world, small(images), mounted.path),
+        lambda: run(world, small(images), mounted.path / "new" / "folder"),
+        lambda: checked_world([small(images)], config),  # reproduce's grid
+        lambda: make(Recipe(output=str(mounted.path / "o"), weights=str(mounted.path / "w"))),  # train_miniature
+        lambda: check_writable(mounted.path),  # imagine, study_pool, measure_miniature
+    ):
+        assert exit_code(work) == 3
+        said = capsys.readouterr().err
+        assert re.match(rf"error: output folder {mounted.path}\S* cannot be written \(Read-only file system\)", said)
+
+
+def test_a_missing_folder_is_made_and_a_file_is_none(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder")
+    assert os.listdir(tmp_path / "new" / "folder") == []
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentFailure, match=r"output folder .*file cannot be written"):
+        check_writable(tmp_path / "file")
