@@ -69,7 +69,9 @@ def test_a_damaged_configuration_is_named(tmp_path: Path, content: bytes | None)
         Clip.untrained(path, VOCABULARY)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"plain text", VOCABULARY.read_bytes()[:500], gzip.compress(b"\xff", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"plain text", VOCABULARY.read_bytes()[:500], gzip.compress(b"\xff", mtime=0)]
+)
 def test_a_damaged_vocabulary_is_named(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "merges.txt.gz"
     if content is not None:
