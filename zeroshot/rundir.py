@@ -244,7 +244,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
 def read_run_table(run: Path, name: str) -> pd.DataFrame:
     """scores.parquet or selected.parquet of a finished run. Raises EnvironmentFailure: it is missing or damaged."""
     try:
-        return read_table(run / name)
+        return read_table(run / name, signed=False)
     except (OSError, Damaged) as error:
         raise _unusable(run / name, error) from None
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from omegaconf import OmegaConf
 
 import zeroshot
 from experiments.cli import StopRequest, guarded
@@ -23,6 +22,7 @@ from tests.downloads.server import Server, item
 from tests.faults.conftest import PAGE, Disk
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import FILES, IMAGES
+from tests.test_config import composed
 from zeroshot.cache import Cache
 from zeroshot.data.parquet import read_parquet
 from zeroshot.downloads import fetch
@@ -156,7 +156,7 @@ def test_a_read_only_folder_is_said_before_anything_is_generated(
     mounted.remount("ro")
     monkeypatch.setattr("zeroshot.engine.Engine.images", lambda *_: pytest.fail("generated"))
     monkeypatch.setattr("zeroshot.clip.Clip.encode_text", lambda *_: pytest.fail("embedded"))
-    config = OmegaConf.create({"device": "cpu", "output": str(mounted.path)})
+    config = composed("device=cpu", f"output={mounted.path}")
     for work in (
         lambda: run(world, small(images), mounted.path),
         lambda: run(world, small(images), mounted.path / "new" / "folder"),
