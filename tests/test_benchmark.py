@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -30,6 +31,7 @@ from zeroshot.data.base import CaptionedImages
 from zeroshot.errors import UserError
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.protocols import searched
+from zeroshot.report.collect import images_made
 from zeroshot.search import run_tasks
 
 CPU = torch.device("cpu")
@@ -147,9 +149,10 @@ def test_c_pool_and_fresh(document: dict[str, Any]) -> None:
 
 
 def test_c_a_pool_is_counted_once_for_all_k() -> None:
-    metrics = [{"captions": 3, "images_generated": 3 + 50}] * 4  # every run says how large the pool is
-    assert pool_speed.images_made("pool", metrics) == 50 + 4 * 3
-    assert pool_speed.images_made("fresh", metrics) == 4 * 53
+    runs = pd.DataFrame({"generator": ["sagan"] * 4 + ["biggan"] * 2, "seed": 42, "captions": 3})
+    runs["images_generated"] = 3 + 50  # every run says how large the pool is
+    assert images_made(runs, pooled=True) == 2 * 50 + 6 * 3
+    assert images_made(runs, pooled=False) == 6 * 53
 
 
 def test_c_differences_are_in_the_seeds_spread() -> None:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from zeroshot.benchmark.settings import BenchmarkSettings, GridSettings
 from zeroshot.benchmark.timing import StopAsked, never, ratios, seconds_of, spread
 from zeroshot.parts import default_run
-from zeroshot.report.collect import collect, curves
+from zeroshot.report.collect import collect, curves, images_made
 from zeroshot.runs import run, run_path
 from zeroshot.settings import RunSettings, SearchSettings, check_run
 from zeroshot.worlds import load_world
@@ -55,7 +55,7 @@ def pool_speed(settings: BenchmarkSettings, should_stop: StopAsked = never) -> d
                     metrics += [run(world, s, output, should_stop=should_stop) for s in own]
 
                 seconds[source].append(seconds_of(runs, world.device))
-                made[source] += images_made(source, metrics)
+                made[source] += images_made(pd.DataFrame(metrics), source == "pool")
         tables = {s: collect(run_path(output, p) for p in planned[s]) for s in SOURCES}
         cells = compared(tables, {source: curves(table) for source, table in tables.items()})
     return {
@@ -70,14 +70,6 @@ def pool_speed(settings: BenchmarkSettings, should_stop: StopAsked = never) -> d
         "differences": summary(cells),
         "results": cells.replace({np.nan: None}).to_dict("records"),
     }
-
-
-def images_made(source: str, metrics: list[dict[str, Any]]) -> int:
-    """Images generated for the runs of one generator and seed, whose k share one pool; each run's own metrics count the
-    whole pool and, once more, the images selected (one per caption)."""
-    selected = [m["captions"] for m in metrics]
-    searched = [m["images_generated"] - m["captions"] for m in metrics]
-    return sum(selected) + (max(searched) if source == "pool" else sum(searched))
 
 
 def grid_of(settings: BenchmarkSettings, source: str) -> list[RunSettings]:

@@ -33,6 +33,17 @@ def collect(runs: Iterable[Path]) -> pd.DataFrame:
     return table.sort_values(["generator", "k", "seed"], ignore_index=True)
 
 
+def images_made(runs: pd.DataFrame, pooled: bool) -> int:
+    """Images generated for runs of a collected table: what was searched, and each selected image once more.
+
+    `images_generated` of a run counts all that it rests on: its draws, or with a pool the whole pool, which the runs of
+    a generator and seed share.
+    """
+    searched = runs["images_generated"] - runs["captions"]
+    own = searched.groupby([runs["generator"], runs["seed"]]).max() if pooled else searched
+    return int(own.sum() + runs["captions"].sum())
+
+
 def find_runs(folder: Path) -> list[Path]:
     """Folders of the finished runs below outputs/<world>/<variant>, in order."""
     return sorted(path.parent for path in folder.glob("runs/*/k=*/seed=*/metrics.json"))

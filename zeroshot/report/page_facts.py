@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from zeroshot.parts import departures
+from zeroshot.report.collect import images_made
 from zeroshot.report.redraw import read_settings
 from zeroshot.report.style import NAMES, by_name
 from zeroshot.report.thresholds import spread
@@ -36,7 +37,7 @@ def facts(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     settings = [read_settings(path) for path in runs["path"]]
     return {
         "What was run": what(runs, settings) | {"Threshold": threshold(world, runs)},
-        "What it cost": cost(runs),
+        "What it cost": cost(runs, settings),
         "Made with": provenance(runs["path"]),
     }
 
@@ -47,7 +48,7 @@ def summary(groups: dict[str, dict[str, str]]) -> str:
     return (
         f"Protocol {run['Protocol']}: captions {run['Captions']}, b = {run['Images per caption (b)']}, "
         f"seeds {run['Seeds']}, {run['Precision']}; images from {run['Images come from']}. "
-        f"{cost['Runs']} runs scored {cost['Images scored']} images, {cost['Images generated']} of them generated, in "
+        f"{cost['Runs']} runs scored {cost['Images scored']} images and generated {cost['Images generated']}, in "
         f"{cost['Time']}, on {made['Device']}, at commit {made['Source (git commit)']}."
     )
 
@@ -91,12 +92,13 @@ def source(settings: list[RunSettings]) -> str:
     return listed(said[s.search.images].format(share=s.search.share) for s in settings)
 
 
-def cost(runs: pd.DataFrame) -> dict[str, str]:
+def cost(runs: pd.DataFrame, settings: list[RunSettings]) -> dict[str, str]:
     """Runs, images and time."""
+    pooled = all(s.search.images == "pool" for s in settings)
     return {
         "Runs": f"{len(runs):,}",
         "Images scored": f"{int(runs['images'].sum()):,}",
-        "Images generated": f"{int(runs['images_generated'].sum()):,}",
+        "Images generated": f"{images_made(runs, pooled):,}",
         "Time": f"{duration(runs['seconds'].sum())}, all runs together",
     }
 
