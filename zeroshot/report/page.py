@@ -139,8 +139,8 @@ def curve_numbers(drawn: Figure2) -> dict[str, Any]:
     return {
         "range": drawn.y_range,
         "names": {generator: NAMES.get(generator, generator) for generator in drawn.means},
-        "means": {g: {str(k): m.round(5).tolist() for k, m in by_k.items()} for g, by_k in drawn.means.items()},
-        "spreads": {g: {str(k): s.round(5).tolist() for k, s in by_k.items()} for g, by_k in drawn.spreads.items()},
+        "means": {g: {str(k): m.round(8).tolist() for k, m in by_k.items()} for g, by_k in drawn.means.items()},
+        "spreads": {g: {str(k): s.round(8).tolist() for k, s in by_k.items()} for g, by_k in drawn.spreads.items()},
     }
 
 
