@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, command, with_cache
+from experiments.run import main as run_main
+from tests.conftest import ROOT, Call, command, with_cache
 
 TINY = ("experiment=tiny", "device=cpu")
 
@@ -100,27 +99,25 @@ BAD_INPUT: dict[tuple[str, ...], tuple[int, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What each bad input got, two commands at a time, and the folder it could have written to."""
-
-    def refused(overrides: tuple[str, ...]) -> tuple[subprocess.CompletedProcess[str], Path]:
-        folder = tmp_path_factory.mktemp("refused")
-        output = () if any(o.startswith("output=") for o in overrides) else (f"output={folder}",)
-        return command("experiments.run", "experiment=tiny", *overrides, *output), folder
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(BAD_INPUT, pool.map(refused, BAD_INPUT), strict=True))
-
-
 @pytest.mark.parametrize("overrides", BAD_INPUT)
-def test_bad_input_gets_one_line_and_its_exit_code(refusals: dict, overrides: tuple[str, ...]) -> None:
-    code, message = BAD_INPUT[overrides]
-    done, folder = refusals[overrides]
-    assert done.returncode == code, done.stderr
-    assert message in done.stderr and "Traceback" not in done.stderr
+def test_bad_input_gets_one_line_and_its_exit_code(call: Call, tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    output = () if any(o.startswith("output=") for o in overrides) else (f"output={tmp_path}",)
+    code, _, stderr = call(run_main, "experiment=tiny", *overrides, *output)
+    check_refusal(BAD_INPUT[overrides], code, stderr, tmp_path)
+
+
+@pytest.mark.parametrize("overrides", [("k=0",), ("output=/proc/nothing",), ("kk=3",)])
+def test_bad_input_ends_the_process_with_its_exit_code(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    output = () if any(o.startswith("output=") for o in overrides) else (f"output={tmp_path}",)
+    done = command("experiments.run", "experiment=tiny", *overrides, *output)
+    check_refusal(BAD_INPUT[overrides], done.returncode, done.stderr, tmp_path)
+
+
+def check_refusal(expected: tuple[int, str], code: int, stderr: str, folder: Path) -> None:
+    assert code == expected[0], stderr
+    assert expected[1] in stderr and "Traceback" not in stderr
     if code in (2, 3):
-        assert len(done.stderr.strip().splitlines()) == 1
+        assert len(stderr.strip().splitlines()) == 1
     assert not [
         path for path in folder.rglob("*") if path.suffix in (".parquet", ".json") or path.name == "config.yaml"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image
 import zeroshot
 from experiments.config import register
 from experiments.imagine import main, search
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Call
 from tests.test_prompts import AWKWARD
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.imagine import best_draws, checkpoints
@@ -108,22 +109,9 @@ def test_a_batch_of_nothing_is_refused(world: zeroshot.World) -> None:
 
 
 @pytest.fixture
-def run_main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Iterator:
+def run_main(call: Call) -> Callable[..., tuple[int, str, str]]:
     """Run the entry point here; returns its exit code, standard output and standard error."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["imagine", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return (code, *capfd.readouterr())
-
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return functools.partial(call, main)
 
 
 def test_the_command_writes_what_the_search_found(

@@ -52,11 +52,6 @@ def test_python_runs(
     assert (tmp_path / "bird.png").exists()
 
 
-def test_help_says_what_a_person_needs() -> None:
-    done = command("experiments.run", "--help")
-    assert done.returncode == 0 and "generator" in done.stdout and "b_max: 100" in done.stdout
-
-
 @pytest.mark.parametrize("path", [p for p in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in p])
 def test_links_lead_somewhere(path: str) -> None:
     assert (ROOT / path).exists()

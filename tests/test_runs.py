@@ -126,7 +126,8 @@ RNG = np.random.default_rng(0)
 MANY = [pytest.param(delay, marks=pytest.mark.slow) for delay in RNG.uniform(0, 4, 20).round(2)]
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, *MANY])
+# The quick tests kill at three more points, and pooled runs too: tests/faults/test_kills.py.
+@pytest.mark.parametrize("delay", [0.3, *MANY])
 def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, delay: float) -> None:
     arguments = ["experiments.run", *FRESH, "captions=70", "b_max=40", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
