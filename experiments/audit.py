@@ -10,7 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
-from experiments.grid import grid_settings, run_grid
+from experiments.grid import checked_world, grid_settings, run_grid
 from zeroshot.files import write_text
 from zeroshot.parts import PROTOCOLS
 from zeroshot.report.tables import markdown
@@ -37,9 +37,14 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
     base = [settings for settings in grid_settings(config) if settings.k == config.k]
     if not base:
         base = [dataclasses.replace(s, k=config.k) for s in grid_settings(config) if s.k == config.grid.k[0]]
+    grids: dict[str, list[RunSettings]] = {
+        name: [dataclasses.replace(settings, protocol=protocol) for settings in base]
+        for name, protocol in protocols().items()
+    }
+    for grid in grids.values():  # whatever is wrong with one is said before any runs
+        checked_world(grid, config)
     rows = []
-    for name, protocol in protocols().items():
-        grid: list[RunSettings] = [dataclasses.replace(settings, protocol=protocol) for settings in base]
+    for name, grid in grids.items():
         runs = run_grid(grid, config, stop)[1]
         rows.append(runs.groupby("generator", sort=False)[list(MEASURES)].mean().assign(protocol=name).reset_index())
     table = differences(pd.concat(rows, ignore_index=True))

@@ -29,8 +29,8 @@ from zeroshot.errors import Interrupted, UserError
 from zeroshot.files import check_writable
 from zeroshot.loading import check_present
 from zeroshot.prompts import Pairs
+from zeroshot.provenance import surroundings
 from zeroshot.report import imagined
-from zeroshot.runs import surroundings
 from zeroshot.settings import DataSettings, RunSettings, check_run
 from zeroshot.worlds import World
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot import rehearsal
-from zeroshot.batches import device_name
+from zeroshot.devices import device_name
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.files import write_text
 from zeroshot.parts import default_run, world_parts

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,5 +42,31 @@ def test_a_damaged_file_is_set_aside_and_made_again(
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(EnvironmentFailure, match="/proc/nothing/x-"):
-        Cache(Path("/proc/nothing")).get("x", KEY, lambda: np.ones(1))
+    with pytest.raises(EnvironmentFailure, match="/proc/nothing cannot be written"):
+        Cache(Path("/proc/nothing")).get("x", KEY, lambda: pytest.fail("computed what cannot be kept"))
+
+
+def test_of_several_that_want_one_array_the_first_computes_it(tmp_path: Path) -> None:
+    started, computed = threading.Barrier(4), []
+
+    def compute() -> np.ndarray:
+        computed.append(1)
+        time.sleep(0.2)
+        return np.array([len(computed)])
+
+    def want(_: int) -> int:
+        started.wait()
+        return int(Cache(tmp_path).get("x", KEY, compute)[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(want, range(4))) == [1] * 4
+    assert computed == [1] and [path.suffix for path in tmp_path.iterdir()] == [".npy"]
+
+
+def test_whoever_waits_computes_where_the_first_failed(tmp_path: Path) -> None:
+    def fail() -> np.ndarray:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Cache(tmp_path).get("x", KEY, fail)
+    assert Cache(tmp_path).get("x", KEY, lambda: np.ones(1))[0] == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from experiments.reproduce import main as reproduce_main
 from experiments.run import main as run_main
 from tests.conftest import ROOT, Call, command, with_cache
 
@@ -111,6 +112,11 @@ def test_bad_input_ends_the_process_with_its_exit_code(tmp_path: Path, overrides
     output = () if any(o.startswith("output=") for o in overrides) else (f"output={tmp_path}",)
     done = command("experiments.run", "experiment=tiny", *overrides, *output)
     check_refusal(BAD_INPUT[overrides], done.returncode, done.stderr, tmp_path)
+
+
+def test_the_audit_says_what_one_of_its_protocols_refuses_before_it_runs_any(call: Call, tmp_path: Path) -> None:
+    code, _, stderr = call(reproduce_main, "audit", *TINY, "captions=15", f"output={tmp_path}")
+    check_refusal((2, "captions = 15, but this protocol scores whole batches of 16"), code, stderr, tmp_path)
 
 
 def check_refusal(expected: tuple[int, str], code: int, stderr: str, folder: Path) -> None:

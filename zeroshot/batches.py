@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable
 
 import torch
 
+from zeroshot.devices import device_name
 from zeroshot.errors import EnvironmentFailure
 
 AUTO = "auto"
@@ -53,10 +52,3 @@ def find_batch(device: torch.device, rate: Callable[[int], float]) -> int:
     if not found:
         raise EnvironmentFailure(f"batch_size = auto: not even one image fits into the memory of {device_name(device)}")
     return found
-
-
-def device_name(device: torch.device) -> str:
-    """What the best batch size depends on: the GPU's name, or the CPU's kind, cores and threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"

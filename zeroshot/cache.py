@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot.files import Damaged, sealed, set_aside, unsealed, write_bytes
+from zeroshot.files import Damaged, locked, sealed, set_aside, unsealed, write_bytes
 
 
 class Cache:
@@ -23,16 +23,23 @@ class Cache:
     def get(self, name: str, key: dict[str, Any], compute: Callable[[], np.ndarray]) -> np.ndarray:
         """The array called `name` that belongs to `key`, from disk or from `compute`.
 
-        A file whose checksum is wrong is set aside (suffix .damaged) with a warning and computed again.
+        A file whose checksum is wrong is set aside (suffix .damaged) with a warning and computed again. Of several
+        processes that want one array, the first computes it and the others wait.
         """
         if self.directory is None:
             return compute()
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         path = self.directory / f"{name}-{digest}.npy"
         found = self._read(path)
-        if found is None:
-            found = compute()
-            self._write(path, found)
+        if found is not None:
+            return found
+        lock = path.with_name(f".{path.stem}.lock")
+        with locked(lock, wait=True):
+            found = self._read(path)  # another process may have been first
+            if found is None:
+                found = compute()
+                self._write(path, found)
+            lock.unlink(missing_ok=True)  # whoever comes now finds the array
         return found
 
     def _read(self, path: Path) -> np.ndarray | None:

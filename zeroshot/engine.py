@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zeroshot.batches import device_name, is_out_of_memory
+from zeroshot.batches import is_out_of_memory
 from zeroshot.clip import Clip
+from zeroshot.devices import device_name
 from zeroshot.draws import choose_rank, draw
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.generators.base import Generator
@@ -34,6 +35,9 @@ class Addresses:
 
     def __len__(self) -> int:
         return len(self.class_index)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Addresses:
+        return Addresses(self.latent[rows], self.class_index[rows])
 
     @staticmethod
     def join(parts: list[Addresses]) -> Addresses:

@@ -7,13 +7,11 @@ nobody holds.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from tqdm import tqdm
 from zeroshot.draws import draw
 from zeroshot.engine import Addresses, Engine
 from zeroshot.errors import EnvironmentFailure, Interrupted
-from zeroshot.files import Damaged, sealed, set_aside, unsealed, write_bytes, write_text
+from zeroshot.files import Damaged, locked, sealed, set_aside, unsealed, write_bytes, write_text
 from zeroshot.shard import WHOLE, Shard
 
 BLOCK = 2048  # images: what a kill can cost
@@ -67,7 +65,7 @@ class Pool:
         self._checked: dict[Path, tuple[int, int]] = {}  # blocks whose checksum has been seen to be right
         path = folder / "identity.json"
         ours = json.loads(json.dumps(identity | {"seed": seed, "block": BLOCK}))
-        with self._locked(folder / ".lock", wait=True):
+        with locked(folder / ".lock", wait=True):
             theirs = _read_json(path)
             if theirs is None:
                 write_text(path, json.dumps(ours, indent=2) + "\n")
@@ -145,7 +143,7 @@ class Pool:
 
     def _extend(self, keys: np.ndarray) -> None:
         """List the images that no earlier call has listed, under the pool's lock."""
-        with self._locked(self.folder / ".lock", wait=True):
+        with locked(self.folder / ".lock", wait=True):
             extensions = self._extensions()
             known = np.concatenate([*extensions.values(), np.empty(0, dtype=np.int64)])
             new = np.setdiff1d(keys, known)
@@ -185,7 +183,7 @@ class Pool:
     def _make(self, extension: str, number: int) -> int | None:
         """Make a block; returns the number of its images, 0 where it is there by now, None where another holds it."""
         path = self._block(extension, number)
-        with self._locked(path.with_suffix(".lock"), wait=False) as mine:
+        with locked(path.with_suffix(".lock"), wait=False) as mine:
             if not mine:
                 return None
             if self._open(extension, number) is not None:
@@ -205,24 +203,6 @@ class Pool:
             for partial in path.parent.glob(f".{path.stem}.*.partial"):  # of a process that was killed here
                 partial.unlink(missing_ok=True)
         return len(keys)
-
-    @contextmanager
-    def _locked(self, path: Path, wait: bool) -> Iterator[bool]:
-        """Hold a lock file; the kernel frees that of a process that died. Yields False where another holds it."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a")
-        except OSError as error:
-            raise EnvironmentFailure(
-                f"{path.parent} cannot be written ({error.strerror}): give another output=…"
-            ) from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
-            yield True
 
 
 def _keys(class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:

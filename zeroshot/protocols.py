@@ -10,7 +10,7 @@ import numpy as np
 
 from zeroshot.data.base import CaptionedImages, caption_of, hash_order
 from zeroshot.errors import UserError
-from zeroshot.settings import GeneratorSettings, ProtocolSettings
+from zeroshot.settings import GeneratorSettings, ProtocolSettings, whole_batches
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,7 @@ def searched(data: CaptionedImages, protocol: ProtocolSettings, count: int, b_ma
         raise UserError(
             f"captions = {count}, but this world's test split has {len(data)} images: give 1 to {len(data)}"
         )
-    kept = count - count % (protocol.batches_of or 1)
-    if not kept:
-        raise UserError(
-            f"captions = {count}, but this protocol scores whole batches of {protocol.batches_of} only: give that many"
-        )
-    rows = hash_order(data.image_ids)[:kept]
+    rows = hash_order(data.image_ids)[: whole_batches(count, protocol)]
     return [_searched(data, row, place, protocol, b_max, seed) for place, row in enumerate(rows)]
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
 from tqdm import tqdm
 
@@ -23,27 +19,21 @@ from zeroshot.batches import AUTO
 from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.files import check_writable
-from zeroshot.finite import check_rows
 from zeroshot.loading import check_present
-from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
-from zeroshot.metrics.features import resized
-from zeroshot.metrics.frechet import frechet_distance
-from zeroshot.metrics.images_to_threshold import images_to_threshold
+from zeroshot.metrics.run_metrics import count_truncated, measure
 from zeroshot.parts import departures, variant
-from zeroshot.pooled import PooledSearch, pooled_search, pooled_winners
+from zeroshot.pooled import PooledSearch, pooled_search
 from zeroshot.protocols import Searched, searched
+from zeroshot.provenance import provenance
 from zeroshot.run_tables import scores_table, selected_table
 from zeroshot.rundir import Held, RunDirectory, read_metrics
 from zeroshot.runlog import run_log
-from zeroshot.search import Scores, Task, run_tasks, winners
-from zeroshot.settings import GeneratorSettings, RunSettings, check_run
+from zeroshot.search import Scores, Task, run_tasks
+from zeroshot.settings import RunSettings, check_run
 from zeroshot.shard import WHOLE, Shard
 from zeroshot.worlds import World
 
-logger = logging.getLogger(__name__)
-
 IMAGES_PER_BLOCK = 1600  # what a kill can cost; a few seconds on two cores
-PACKAGES = ("torch", "torchvision", "open_clip_torch", "pytorch-pretrained-biggan", "torchmetrics", "numpy", "pandas")
 
 
 def run_path(output: Path, settings: RunSettings) -> Path:
@@ -194,22 +184,6 @@ def run_identity(world: World, settings: RunSettings, asked: RunSettings) -> dic
     }
 
 
-def count_truncated(world: World, images: list[Searched]) -> int:
-    """How many captions CLIP's context cuts; warns with their number and where the first is cut."""
-    captions = [(image, row) for image in images for row in range(len(image.captions))]
-    places = world.clip.tokenise([image.captions[row] for image, row in captions])[1]
-    cut = [(image, row, place) for (image, row), place in zip(captions, places, strict=True) if place is not None]
-    if cut:
-        image, row, place = cut[0]
-        logger.warning(
-            "%d of %d captions are longer than CLIP's context of %d tokens and are cut; the first is caption %d of %s, "
-            "before %r",
-            *(len(cut), len(captions), world.clip.context_length, image.caption_ids[row], image.image_id),
-            image.captions[row][place : place + 30],
-        )
-    return len(cut)
-
-
 def _search(
     directory: RunDirectory,
     engine: Engine,
@@ -267,76 +241,3 @@ def _read_block(table: pd.DataFrame | None, captions: int, b_max: int) -> Scores
         return None
     shape = (captions, b_max)
     return Scores(table["class_index"].to_numpy().reshape(shape), table["score"].to_numpy().reshape(shape))
-
-
-def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
-    """Generate the selected images again and measure: what metrics.json holds but for truncated_captions, seconds."""
-    if scores.image_index is None:
-        selected = winners(engine, tasks, scores, settings.k, settings.seed)
-    else:
-        selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
-    pictures = list(engine.pictures(selected))
-    kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
-    pictures = [pictures[row] for row in kept]
-    if settings.protocol.saved_side:
-        pictures = list(resized(pictures, settings.protocol.saved_side))
-
-    def name(row: int) -> str:
-        task, b = int(kept[row]), int(scores.best_b[kept[row]])
-        where = f"caption of {tasks[task].image_id}, b = {b}, class {scores.class_index[task, b - 1]}"
-        return f"a feature of {settings.generator.name}'s image at seed {settings.seed}, {where}"
-
-    features = check_rows(world.extract(pictures), name)
-    images = scores.score.size
-    return {
-        "best_clip_score": best_clip_score(scores.score),
-        "frechet_distance": frechet_distance(world.test_features, features),
-        "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
-        "threshold": world.threshold,
-        "captions": len(tasks),
-        "b_max": settings.b_max,
-        "k": settings.k,
-        "seed": settings.seed,
-        "generator": settings.generator.name,
-        "world": settings.world.name,
-        "protocol": settings.protocol.name,
-        "clip": world.clip.identity["model"],
-        "precision": settings.precision,
-        "images": images,
-        "images_generated": len(selected),
-        "distinct_selected": len(np.unique(selected.latent[:, 0])),
-    }
-
-
-def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:
-    """What may differ between two runs with identical results: where, when and with what they were computed."""
-    return surroundings(world) | {"weights_sha256": world.weights_sha256(generator)}
-
-
-def surroundings(world: World) -> dict[str, Any]:
-    """Versions, device and time."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    device = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else platform.machine()
-    return {
-        "zeroshot": __version__,
-        "git_commit": git_commit(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "device": f"{world.device.type} ({device})",
-        "threads": torch.get_num_threads(),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def git_commit() -> str:
-    """Commit of the source tree, with `-dirty` where it has changes; `unknown` outside a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"

@@ -180,10 +180,26 @@ def check_run(settings: RunSettings, classes: int) -> None:
             raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 and more")
     if not 0 < settings.search.share <= 1:
         raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
+    if settings.captions > 0:  # whether the test split has that many is known once it is loaded
+        whole_batches(settings.captions, settings.protocol)
     for k in settings.search.k:
         check_settings(k, settings.b_max, settings.seed, classes)
     if "{label}" not in settings.protocol.label_prompt:
         raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
+
+
+def whole_batches(captions: int, protocol: ProtocolSettings) -> int:
+    """How many captions are searched for: whole batches where the protocol scores only these.
+
+    Raises UserError where there is none.
+    """
+    kept = captions - captions % (protocol.batches_of or 1)
+    if not kept:
+        raise UserError(
+            f"captions = {captions}, but this protocol scores whole batches of {protocol.batches_of} only: give that "
+            "many or more"
+        )
+    return kept
 
 
 def check_batch_size(batch_size: int | str) -> None:

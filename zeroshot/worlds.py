@@ -9,51 +9,31 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
-from tqdm import tqdm
 
-from zeroshot.batches import AUTO, device_name, find_batch
+from zeroshot import references
+from zeroshot.batches import AUTO, find_batch
 from zeroshot.cache import Cache
 from zeroshot.clip import Clip
-from zeroshot.data.base import CaptionedImages, caption_of
+from zeroshot.data.base import CaptionedImages
+from zeroshot.devices import choose_device, device_name
 from zeroshot.engine import Engine, addresses
-from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.errors import UserError
 from zeroshot.finite import check_rows
 from zeroshot.generators.base import Generator
 from zeroshot.generators.own import IN_MEMORY, OwnGenerator, checked_identity, is_own
 from zeroshot.labels import rank_labels, read_labels
 from zeroshot.loading import load_clip, load_features, load_generator, load_split, split_identity
-from zeroshot.metrics.features import FeatureExtractor, resized
+from zeroshot.metrics.features import FeatureExtractor
 from zeroshot.parts import default_run, world_parts
-from zeroshot.precision import DTYPES, arithmetic, check_device
-from zeroshot.protocols import Searched, cut, in_protocol, label_prompts
+from zeroshot.precision import DTYPES, check_device
+from zeroshot.protocols import Searched, in_protocol, label_prompts
 from zeroshot.search import Task
 from zeroshot.settings import GeneratorSettings, RunSettings
-from zeroshot.weights import folder_sha256, resolve, sha256_of
-
-_Encode = Callable[[list[Image.Image], list[str]], torch.Tensor]
-_PHOTO_BATCH = 64
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """auto: CUDA where there is one, else the CPU. Raises UserError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda") and not name.startswith("cuda:"):
-        raise UserError(f"device = {name!r}, but allowed are auto, cpu, cuda and cuda:<number>")
-    if name.startswith("cuda"):
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        index = name.partition(":")[2] or "0"
-        if not index.isdecimal() or int(index) >= count:
-            raise UserError(
-                f"device = {name}, but this machine has {count} CUDA devices: give device=cpu or device=auto"
-            )
-    return torch.device(name)
+from zeroshot.weights import folder_sha256, resolve
 
 
 class World:
@@ -224,99 +204,30 @@ class World:
         parts = zip(images, np.split(text, stops[:-1]), np.split(ranking, stops[:-1]), strict=True)
         return [Task(i.image_id, t, r, i.caption, i.ranked_by, i.ranked) for i, t, r in parts]
 
-    @property
-    def _threshold_key(self) -> dict[str, Any]:
-        protocol = self.settings.protocol
-        return {
-            "clip": self.clip.identity,
-            "train": self.data_identity("train"),
-            "photographs": protocol.threshold,
-            "characters": protocol.caption_characters,
-        }
-
     @cached_property
     def train_scores(self) -> np.ndarray:
         """CLIP score of each train photograph with each of its captions, float64 [pairs], in the order of
         `train.photographed_captions`; rounded to half precision where the protocol's threshold is."""
-
-        def compute() -> np.ndarray:
-            protocol = self.settings.protocol
-            own = self.train.photographed_captions
-            counts = torch.tensor([len(captions) for captions in own])
-            captions = [cut(c, protocol) for captions in own for c in captions]
-            text = self.clip.encode_text(captions).cpu().double()
-            check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
-            raw = protocol.threshold == "raw"
-            photographs = self._photographs(self.train, "threshold", self._encode_raw if raw else self._encode_prepared)
-            scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
-            return (scores.half().double() if raw else scores).numpy()
-
-        return self.cache.get("train-scores", self._threshold_key, compute)
+        return references.train_scores(self)
 
     @cached_property
     def threshold(self) -> float:
         """Mean over the train split of a photograph's CLIP score with each of its captions."""
-
-        def compute() -> np.ndarray:
-            scores = torch.from_numpy(self.train_scores)
-            raw = self.settings.protocol.threshold == "raw"
-            return (scores.float().mean().half().double() if raw else scores.mean()).numpy()
-
-        # Kept beside the scores: the last bit of a mean may depend on the number of threads.
-        return float(self.cache.get("threshold", self._threshold_key, compute))
-
-    def _encode_prepared(self, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
-        return self.clip.encode_pil(pictures)
-
-    def _encode_raw(self, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
-        """As the released code: squashed to CLIP's size, half of them mirrored, in [0, 1], without mean and std."""
-        side = self.clip.image_size
-        arrays = resized([np.asarray(picture) for picture in pictures], side)
-        images = torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255  # [n, 3, S, S]
-        mirrored = torch.tensor([caption_of(f"mirrored/{image_id}", 2) == 1 for image_id in image_ids])
-        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-        return self.clip.encode_prepared(images.to(self.device))
+        return references.threshold(self)
 
     @cached_property
     def features(self) -> FeatureExtractor:
         """The feature extractor of the Fréchet distance, in evaluation mode."""
         return load_features(self.settings.features).to(self.device).to(memory_format=torch.channels_last).eval()
 
-    @torch.inference_mode()
-    def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
-        """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""
-        parts = [np.empty((0, self.features.dim))]
-        starts = range(0, len(pictures), _PHOTO_BATCH)
-        for start in tqdm(starts, desc="features", unit="batch", leave=False, disable=None, delay=2):
-            batch = resized(pictures[start : start + _PHOTO_BATCH], self.features.image_size)
-            images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
-            with arithmetic("fp32"):  # the Fréchet distance's features, whatever the models' precision
-                parts.append(self.features(images.float() / 127.5 - 1).double().cpu().numpy())
-        return np.concatenate(parts)
-
     @cached_property
     def test_features(self) -> np.ndarray:
         """Features of all test photographs, float64 [n, dim]."""
-        key = {"test": self.data_identity("test"), "features": sha256_of(resolve(self.settings.features.weights))}
+        return references.reference_features(self)
 
-        def prepare(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
-            return torch.from_numpy(self.extract([np.asarray(picture) for picture in pictures]))
-
-        return self.cache.get(
-            "test-features", key, lambda: self._photographs(self.test, "photographs", prepare).numpy()
-        )
-
-    def _photographs(self, data: CaptionedImages, name: str, encode: _Encode) -> torch.Tensor:
-        there = data.photographed
-        if not there:
-            raise EnvironmentFailure(f"none of the {len(data)} photographs is there: {name} cannot be computed")
-        parts = []
-        for start in tqdm(range(0, len(there), _PHOTO_BATCH), desc=name, unit="batch", leave=False, disable=None):
-            rows = there[start : start + _PHOTO_BATCH]
-            parts.append(encode([data.image(i) for i in rows], [data.image_ids[i] for i in rows]).cpu())
-        encoded = torch.cat(parts)
-        check_rows(encoded.numpy(), lambda row: f"a feature of photograph {data.image_ids[there[row]]}")
-        return encoded
+    def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
+        """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""
+        return references.extract(self, pictures)
 
     def data_identity(self, split: str) -> str:
         """What a split's captions and photographs depend on: the file's sha256, or that of ids, captions and sizes."""

@@ -24,10 +24,10 @@ from zeroshot.benchmark.report import as_markdown
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.benchmark.timing import StopAsked, never
 from zeroshot.benchmark.true_size import true_size
+from zeroshot.devices import choose_device
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.files import write_text
-from zeroshot.runs import git_commit
-from zeroshot.worlds import choose_device
+from zeroshot.provenance import git_commit
 
 MEASUREMENTS: dict[str, Callable[[BenchmarkSettings, StopAsked], dict[str, Any]]] = {
     "a": engine_speed,

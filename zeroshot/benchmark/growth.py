@@ -23,6 +23,7 @@ from zeroshot.benchmark.settings import BenchmarkSettings, GrowthSettings
 from zeroshot.benchmark.timing import StopAsked, never, spread
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.parts import default_run
+from zeroshot.protocols import searched
 from zeroshot.rehearsal import peak_memory
 from zeroshot.runs import IMAGES_PER_BLOCK, run
 from zeroshot.settings import RunSettings, SearchSettings, check_run
@@ -77,6 +78,9 @@ def growth(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[
     }
     for point in points.values():
         check_run(point.settings(), len(world.labels))
+    for point in points.values():
+        asked = point.settings()
+        world.tasks(searched(world.test, asked.protocol, asked.captions, asked.b_max, asked.seed))
     _ = world.label_embeddings, world.threshold, world.test_features  # on disk from now on: no part of a point's peak
     measured: dict[tuple[int, int, int], list[dict[str, float]]] = {key: [] for key in points}
     with tqdm(

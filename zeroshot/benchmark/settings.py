@@ -50,7 +50,7 @@ class GrowthSettings:
     captions: list[int] = field(default_factory=lambda: [16, 64, 256])
     k: list[int] = field(default_factory=lambda: [10, 1, 1000])
     b_max: list[int] = field(default_factory=lambda: [25, 100, 400])
-    repetitions: int = 2
+    repetitions: int = 3
 
 
 @dataclass

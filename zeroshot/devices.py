@@ -1,0 +1,33 @@
+"""Where the models run."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from zeroshot.errors import UserError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """auto: CUDA where there is one, else the CPU. Raises UserError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda") and not name.startswith("cuda:"):
+        raise UserError(f"device = {name!r}, but allowed are auto, cpu, cuda and cuda:<number>")
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = name.partition(":")[2] or "0"
+        if not index.isdecimal() or int(index) >= count:
+            raise UserError(
+                f"device = {name}, but this machine has {count} CUDA devices: give device=cpu or device=auto"
+            )
+    return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What the best batch size depends on: the GPU's name, or the CPU's kind, cores and threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
