@@ -30,7 +30,7 @@ def draw_figure3(config: DictConfig, stop: StopRequest, world: World | None = No
         print(f"Figure 3 draws on {len(columns)} runs of the grid and makes no others: {shown}; seed {columns[0].seed}")
         run_grid(columns, config, stop)
     rows = figure3_rows(world, columns, Path(config.output), captions)
-    title = f"Figure 3: the selected images ({_setting(columns[0])})"
+    title = f"Figure 3: the selected images ({_setting(columns[0])}{world.partial_note()})"
     _save(draw_figure3_rows(rows, columns, title), title, config, columns[0], "figure3")
 
 

@@ -68,12 +68,14 @@ def one_prompt(
     """Search for a prompt, or find what an earlier search left; says what and where. Raises Interrupted with `done`."""
     identity = prompt_identity(settings, pairs, weights)
     folder = parent / folder_name(pairs, identity)
-    found = imagined.is_complete(folder)
-    if not found:
+    found = imagined.read(folder)
+    if found:
+        best = found["best"]
+    else:
         result = search(world, settings, pairs, done, stop)
         provenance = surroundings(world) | {"weights_sha256": weights}
         imagined.write(result, folder, identity["settings"], provenance)
-    best = json.loads((folder / "imagine.json").read_text(encoding="utf-8"))["best"]
+        best = imagined.summary(result, identity["settings"], provenance)["best"]
     return (
         f"{imagined.sentence(pairs)}\n"
         f"  world {world.name}, {settings.generator.name}, k = {settings.k}: "

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def set_aside(path: Path) -> None:
     """Give a damaged file or folder the suffix .damaged, with a warning, so that it is made again."""
     aside = path.with_suffix(".damaged")
     logger.warning("checksum mismatch: %s is damaged; set aside as %s and made again", path, aside.name)
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)  # an earlier one's: a folder does not replace another
     try:
         os.replace(path, aside)
     except FileNotFoundError:

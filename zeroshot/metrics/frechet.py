@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from zeroshot.errors import EnvironmentFailure, UserError
 
@@ -43,6 +42,9 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
             raise EnvironmentFailure(
                 f"a feature of the {name} is not finite (row {row}): the extractor's weights are at fault"
             )
+    # Here, since it takes a second and most commands find their distances computed.
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     metric = FrechetInceptionDistance(feature=_Precomputed(real.shape[1]), normalize=False).set_dtype(torch.float64)
     metric.eval()
     metric.update(torch.from_numpy(np.ascontiguousarray(real, dtype=np.float64)), real=True)

@@ -67,7 +67,7 @@ def subtitle(rows: Sequence[Row]) -> str:
         listed = ", ".join(f"{p}th" for p in PERCENTILES)
         parts.append(f"Test captions at the {listed} percentile of the best score (mean over the columns)")
     if any(row.note == OF_THE_PAPER for row in rows):
-        parts.append("captions of the paper's Figure 3, searched for as typed")
+        parts.append("captions of the paper's Figure 3")
     return "; ".join(parts) + "." if parts else "Captions as given."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.files import set_aside
 from zeroshot.imagine import SearchResult
 from zeroshot.prompts import Pairs
 from zeroshot.report.style import k_style
@@ -104,9 +107,23 @@ def summary(result: SearchResult, settings: dict[str, Any], provenance: dict[str
     }
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a folder holds all that `write` writes."""
-    return all((folder / name).is_file() for name in FILES)
+def read(folder: Path) -> dict[str, Any] | None:
+    """imagine.json of a folder in which every file is as it was written; None where there is none.
+
+    A folder with a missing or damaged file is set aside (suffix .damaged) first.
+    """
+    if not folder.exists():
+        return None
+    try:
+        content = json.loads((folder / "imagine.json").read_text(encoding="utf-8"))
+        stated = content.pop("sha256")
+        sums = {name: _sha256((folder / name).read_bytes()) for name in FILES if name != "imagine.json"}
+        if stated == _sha256(_canonical(content)) and sums == content["files_sha256"]:
+            return content
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    set_aside(folder)
+    return None
 
 
 def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> None:
@@ -119,42 +136,66 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
         provenance: where, when and with what.
 
     Raises:
-        EnvironmentFailure: the disk refuses.
+        EnvironmentFailure: the disk refuses; with the path and the bytes needed.
     """
-    world, generator = settings["world"]["name"], settings["generator"]["name"]
-    setting = f"world: {world}, generator: {generator}, k = {settings['k']}, b_max = {settings['b_max']}, "
-    setting += f"seed = {settings['seed']}"
+    files = _files(result, settings, provenance)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        result.image.save(partial / "best.png")
-        _save(strip(result, setting), partial / "strip.png")
-        _save(curve(result, setting), partial / "curve.png")
-        labels(result).to_csv(partial / "labels.csv", index=False)
-        text = json.dumps(summary(result, settings, provenance), indent=2, ensure_ascii=False)
-        (partial / "imagine.json").write_text(text + "\n", encoding="utf-8")
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
     except OSError as error:
-        if is_complete(folder):
+        if read(folder):
             return  # another process, asked for the same, was first
         raise EnvironmentFailure(
-            f"{folder} cannot be written ({error.strerror}): make room, or give another folder with output=…"
+            f"{folder} needs {sum(map(len, files.values())):,} bytes and cannot be written ({error.strerror}): make "
+            "room, or give another folder with output=…"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _files(result: SearchResult, settings: dict[str, Any], provenance: dict[str, Any]) -> dict[str, bytes]:
+    """Name -> content of every file; imagine.json states the checksums of all, itself included."""
+    world, generator = settings["world"]["name"], settings["generator"]["name"]
+    setting = f"world: {world}, generator: {generator}, k = {settings['k']}, b_max = {settings['b_max']}, "
+    setting += f"seed = {settings['seed']}"
+    best = io.BytesIO()
+    result.image.save(best, "png")
+    files = {
+        "best.png": best.getvalue(),
+        "strip.png": _png(strip(result, setting)),
+        "curve.png": _png(curve(result, setting)),
+        "labels.csv": labels(result).to_csv(index=False).encode(),
+    }
+    content = summary(result, settings, provenance)
+    content["files_sha256"] = {name: _sha256(file) for name, file in files.items()}
+    content["sha256"] = _sha256(_canonical(content))
+    return files | {"imagine.json": (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()}
+
+
+def _canonical(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _png(figure: Figure) -> bytes:
     known = {font.name for font in font_manager.fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in FONTS if name in known)]
+    buffer = io.BytesIO()
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box is drawn; the JSON has the text
         for text in figure.findobj(matplotlib.text.Text):
             text.set_fontfamily(families)
-        figure.savefig(path, dpi=160)
+        figure.savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()
 
 
 def _wrapped(text: str, width: int) -> str:
