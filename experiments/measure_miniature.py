@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
+from zeroshot.errors import UserError
 from zeroshot.files import check_writable, write_text
 from zeroshot.miniature import measure
 from zeroshot.miniature.label_things import BIRD_LABELS
@@ -56,11 +57,18 @@ def measured(world: World) -> dict[str, float]:
     return figures
 
 
+def options(arguments: list[str]) -> Path:
+    """The folder to write to. Raises UserError for more than one argument, or one that is no folder's name."""
+    if len(arguments) > 1 or any(a.startswith("-") or "=" in a for a in arguments):
+        raise UserError(f"{' '.join(arguments)} was given: give one folder to write to, or nothing")
+    return Path(arguments[0] if arguments else "outputs/miniature/measured")
+
+
 def main(stop: StopRequest) -> None:
     """Measure, print and write."""
     import pandas as pd
 
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "outputs/miniature/measured")
+    folder = options(sys.argv[1:])
     check_writable(folder)
     world = load_world("miniature", cache="outputs/cache")
     figures = measured(world)

@@ -22,7 +22,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
-from zeroshot.errors import Interrupted
+from zeroshot.errors import Interrupted, UserError
 from zeroshot.files import check_writable
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.run_metrics import image_features
@@ -189,10 +189,20 @@ def summary(table: pd.DataFrame) -> list[list[dict[str, str]]]:
     return [errors, duplicates, distances]
 
 
+def options(arguments: list[str]) -> list[str]:
+    """The generators named. Raises UserError for anything else among the arguments."""
+    for argument in arguments:
+        if not argument.startswith("generator="):
+            raise UserError(f"{argument} is unknown: give generator=sagan, generator=biggan, or nothing for both")
+    named = [argument.partition("=")[2] for argument in arguments]
+    for name in named:
+        default_run("miniature", name)
+    return named
+
+
 def main(stop: StopRequest) -> None:
     """Study the generators named on the command line as generator=…, both where none is."""
-    named = [a.partition("=")[2] for a in sys.argv[1:] if a.startswith("generator=")]
-    output = Path("outputs")
+    named, output = options(sys.argv[1:]), Path("outputs")
     check_writable(output)
     world = load_world("miniature", cache=output / "cache")
     for generator in named or world.generator_names:

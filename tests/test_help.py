@@ -7,18 +7,22 @@ import runpy
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from experiments.config import register
+from experiments.measure_miniature import options as measure_options
 from experiments.prepare import options as prepare_options
 from experiments.prompts import choose_prompts, take_prompts
 from experiments.rehearse import options as rehearse_options
 from experiments.reproduce import TARGETS
 from experiments.show import options as show_options
+from experiments.study_pool import options as study_options
 from tests.conftest import ROOT
+from zeroshot.errors import UserError
 
 HYDRA = {
     "run": "config",
@@ -27,7 +31,14 @@ HYDRA = {
     "benchmark": "benchmark",
     "train_miniature": "train_miniature",
 }
-PLAIN = ("show", "prepare", "rehearse", "measure_miniature", "study_pool")
+OPTIONS = {
+    "show": show_options,
+    "prepare": prepare_options,
+    "rehearse": rehearse_options,
+    "measure_miniature": measure_options,
+    "study_pool": study_options,
+}
+PLAIN = tuple(OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +106,17 @@ def test_reproduce_names_all_its_targets(helps: dict[str, str]) -> None:
     assert f"TARGET: {', '.join(TARGETS)}\n" in helps["reproduce"]
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [("show", show_options), ("prepare", prepare_options), ("rehearse", rehearse_options)]
-)
+@pytest.mark.parametrize(("name", "options"), list(OPTIONS.items()))
 def test_plain_examples_are_understood(name: str, options: object, helps: dict[str, str]) -> None:
     for example in examples(helps[name], name):
-        assert options(example.split())  # type: ignore[operator]
+        assert options(example.split()) is not None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("name", "options"), list(OPTIONS.items()))
+def test_plain_commands_refuse_what_they_do_not_know(name: str, options: Callable[[list[str]], object]) -> None:
+    for arguments in (["kk=3"], ["--fast"], ["generator=stylegan"]):
+        with pytest.raises(UserError, match="kk|--fast|stylegan|generator"):
+            options(arguments)
 
 
 def test_imagines_examples_are_understood(helps: dict[str, str]) -> None:
