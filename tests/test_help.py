@@ -115,7 +115,7 @@ def test_plain_examples_are_understood(name: str, options: object, helps: dict[s
 @pytest.mark.parametrize(("name", "options"), list(OPTIONS.items()))
 def test_plain_commands_refuse_what_they_do_not_know(name: str, options: Callable[[list[str]], object]) -> None:
     for arguments in (["kk=3"], ["--fast"], ["generator=stylegan"]):
-        with pytest.raises(UserError, match="kk|--fast|stylegan|generator"):
+        with pytest.raises(UserError, match=r"kk|--fast|stylegan|generator"):
             options(arguments)
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from pytorch_pretrained_biggan import BigGAN, BigGANConfig
 
 from tests.conftest import ROOT, command
 from zeroshot.metrics.inception import InceptionFeatures
+from zeroshot.rehearsal import random_biggan
 
 SPECIES = ("001.Black_footed_Albatross", "153.Philadelphia_Vireo")
 ANY_NUMBER = ("data.expected_train=null", "data.expected_test=null")
@@ -59,19 +59,20 @@ def weights(cache: Path) -> None:
         tensor = torch.randn([int(side) for side in shape]) * 0.05
         if key.endswith("running_var"):
             tensor = tensor.abs() + 1
-        elif key.endswith(("_u", "_v")):
-            tensor = torch.nn.functional.normalize(tensor, dim=0)
         elif key.endswith("num_batches_tracked"):
             tensor = torch.tensor(1)
         sagan[key] = tensor
+    for key in [key for key in sagan if key.endswith("weight_orig")]:
+        left, _, right = torch.linalg.svd(sagan[key].flatten(1), full_matrices=False)
+        sagan[key.replace("_orig", "_u")] = left[:, 0]  # as training leaves them: without, the norm is not the norm
+        sagan[key.replace("_orig", "_v")] = right[0]
     torch.save({"state_dict": sagan, "step": 5}, cache / "studiogan-sagan-128.pth")
     config = json.loads((ROOT / "zeroshot" / "generators" / "biggan-deep-256.json").read_text())
-    biggan = BigGAN(BigGANConfig.from_dict(config))
-    torch.nn.init.ones_(biggan.generator.bn.weight)
-    torch.nn.init.zeros_(biggan.generator.bn.bias)
-    torch.save(biggan.state_dict(), cache / "biggan-deep-256-pytorch_model.bin")
+    torch.save(random_biggan(config).state_dict(), cache / "biggan-deep-256-pytorch_model.bin")
     torch.save(open_clip.create_model("ViT-B-32-quickgelu", pretrained=None).state_dict(), cache / "clip.pt")
-    torch.save(InceptionFeatures().state_dict(), cache / "pt_inception-2015-12-05-6726825d.pth")
+    # The published file also holds the logits of 1,008 classes, which the Fréchet distance does not use.
+    logits = {"fc.weight": torch.randn(1008, InceptionFeatures.dim), "fc.bias": torch.randn(1008)}
+    torch.save(InceptionFeatures().state_dict() | logits, cache / "pt_inception-2015-12-05-6726825d.pth")
 
 
 @pytest.fixture(scope="module")

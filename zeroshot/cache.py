@@ -35,11 +35,13 @@ class Cache:
             return found
         lock = path.with_name(f".{path.stem}.lock")
         with locked(lock, wait=True):
-            found = self._read(path)  # another process may have been first
-            if found is None:
-                found = compute()
-                self._write(path, found)
-            lock.unlink(missing_ok=True)  # whoever comes now finds the array
+            try:
+                found = self._read(path)  # another process may have been first
+                if found is None:
+                    found = compute()
+                    self._write(path, found)
+            finally:
+                lock.unlink(missing_ok=True)  # whoever comes now finds the array, or begins anew
         return found
 
     def _read(self, path: Path) -> np.ndarray | None:

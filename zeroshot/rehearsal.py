@@ -91,11 +91,16 @@ def random_generator(settings: GeneratorSettings) -> Generator:
         size = {key: getattr(settings, key) for key in ("image_size", "z_dim", "g_conv_dim", "attention_after")}
         return SAGAN.from_state(SAGAN(**size).state_dict(), **size)
     config = json.loads(resolve(settings.config or "").read_text(encoding="utf-8"))
+    return BigGAN(config, random_biggan(config).state_dict(), settings.truncation)
+
+
+def random_biggan(config: dict[str, Any]) -> LibraryBigGAN:
+    """The library's BigGAN of a configuration with random weights that give pictures."""
     model = LibraryBigGAN(BigGANConfig.from_dict(config))
     torch.nn.init.ones_(model.generator.bn.weight)  # the library leaves them as memory happened to be
     torch.nn.init.zeros_(model.generator.bn.bias)
     _settle_spectral_norm(model)
-    return BigGAN(config, model.state_dict(), settings.truncation)
+    return model
 
 
 @torch.no_grad()
