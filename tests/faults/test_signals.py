@@ -63,7 +63,8 @@ def test_a_second_signal_exits_at_once_and_the_next_command_goes_on(output: Path
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) in (130, 143)
+    # Where the block ended first, SIGTERM meets a process on its way out: a shell calls that 143 too.
+    assert process.wait(timeout=20) in (130, 143, -signal.SIGTERM)
     if name == "run, pool":
         arguments = COMMANDS[name][0]
         done = command(*arguments, f"output={output}")
