@@ -148,16 +148,14 @@ def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])
-def test_reproduce_says_what_it_can_make(target: tuple[str, ...]) -> None:
-    done = command("experiments.reproduce", *target)
-    assert (
-        done.returncode == 2 and "table1, table2, table3, figure1, figure2, figure3, claims, page, all" in done.stderr
-    )
+def test_reproduce_says_what_it_can_make(call: Call, target: tuple[str, ...]) -> None:
+    code, _, stderr = call(reproduce_main, *target)
+    assert code == 2 and "table1, table2, table3, figure1, figure2, figure3, claims, page, all" in stderr
 
 
-def test_an_impossible_grid_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    done = command("experiments.reproduce", "table1", "grid.k=[1,1001]", f"output={tmp_path}")
-    assert done.returncode == 2 and "k = 1001" in done.stderr
+def test_an_impossible_grid_is_refused_before_anything_runs(call: Call, tmp_path: Path) -> None:
+    code, _, stderr = call(reproduce_main, "table1", "grid.k=[1,1001]", f"output={tmp_path}")
+    assert code == 2 and "k = 1001" in stderr
     assert not list(tmp_path.glob("miniature"))
 
 

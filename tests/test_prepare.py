@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments import prepare
-from experiments.cli import StopRequest
-from tests.conftest import command
+from experiments.cli import StopRequest, guarded
+from tests.conftest import Call, command
 from tests.test_makefile import last_command, needs_make
 from zeroshot.downloads import ITEMS, Item
 from zeroshot.errors import EnvironmentFailure, UserError
@@ -41,18 +41,22 @@ def test_hugging_faces_variable_means_offline_too(tmp_path: Path) -> None:
     assert "not tried, because offline" in result.stdout
 
 
-def test_the_miniature_needs_nothing() -> None:
-    result = command("experiments.prepare", "world=miniature", "--offline")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "needs no download" in result.stdout
+def main() -> None:
+    guarded(prepare.main)
+
+
+def test_the_miniature_needs_nothing(call: Call) -> None:
+    code, stdout, stderr = call(main, "world=miniature", "--offline")
+    assert (code, stderr) == (0, "")
+    assert "needs no download" in stdout
 
 
 @pytest.mark.parametrize("argument", ["world=moon", "paper", "--offlin", "--cache"])
-def test_wrong_arguments_end_in_one_line(argument: str) -> None:
-    result = command("experiments.prepare", argument)
-    assert result.returncode == 2
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
+def test_wrong_arguments_end_in_one_line(call: Call, argument: str) -> None:
+    code, _, stderr = call(main, argument)
+    assert code == 2
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
 
 
 @needs_make

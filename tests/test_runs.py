@@ -123,11 +123,12 @@ def test_a_damaged_block_is_set_aside_and_made_again(world: zeroshot.World, fini
 
 
 RNG = np.random.default_rng(0)
-MANY = [pytest.param(delay, marks=pytest.mark.slow) for delay in RNG.uniform(0, 4, 20).round(2)]
+MANY = RNG.uniform(0, 4, 20).round(2)
 
 
-# The quick tests kill at three more points, and pooled runs too: tests/faults/test_kills.py.
-@pytest.mark.parametrize("delay", [0.3, *MANY])
+# The quick tests kill at three points, pooled runs too: tests/faults/test_kills.py.
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", MANY)
 def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, delay: float) -> None:
     arguments = ["experiments.run", *FRESH, "captions=70", "b_max=40", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -142,7 +143,9 @@ def test_killed_and_resumed_gives_the_same_files(finished: Path, output: Path, d
     assert results(folder) == results(finished)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_signals_finish_the_block_and_exit_with_their_code(output: Path, number: int, code: int) -> None:
     arguments = ["experiments.run", *FRESH, "captions=200", f"output={output}"]
     process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import ROOT, command
+from experiments.train_miniature import main as train_main
+from tests.conftest import ROOT, Call, command
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.miniature.training.distil import picture_loss
 from zeroshot.miniature.training.finishing import Finishing
@@ -117,9 +118,9 @@ def test_finishing_without_features_is_refused(tmp_path: Path) -> None:
         Finishing(SAGANStage(torch.device("cpu"), 0, TINY), tmp_path / "features.safetensors")
 
 
-def test_unknown_stages_are_refused() -> None:
-    done = command("experiments.train_miniature", "stages=[sagan,vae]")
-    assert done.returncode == 2 and "stages = vae unknown: give some of features, sagan, biggan, clip" in done.stderr
+def test_unknown_stages_are_refused(call: Call) -> None:
+    code, _, stderr = call(train_main, "stages=[sagan,vae]")
+    assert code == 2 and "stages = vae unknown: give some of features, sagan, biggan, clip" in stderr
 
 
 def test_learning_rate_warms_up_and_ends_at_nothing() -> None:
