@@ -44,8 +44,9 @@ def one_engine(engine: Engine, settings: BenchmarkSettings, name: str, should_st
     works = stages(engine, batches)
     seconds = interleaved(works, settings.repetitions, engine.device, f"a: {name}", should_stop)
     medians = {stage: float(np.median(values)) for stage, values in seconds.items()}
-    models = medians["generator"] + medians["clip"] + medians["preparation"]
     shares = {stage: medians[stage] / medians["engine"] for stage in ("generator", "clip", "preparation")}
+    # What each model takes longer for having the other before it than by itself: caches.
+    shares["in turn"] = (medians["bare"] - medians["generator"] - medians["clip"]) / medians["engine"]
     return {
         "images": images,
         "engine_images_per_second": spread([images / s for s in seconds["engine"]]),
@@ -53,7 +54,7 @@ def one_engine(engine: Engine, settings: BenchmarkSettings, name: str, should_st
         "ratio": ratios(seconds["bare"], seconds["engine"]),
         "holds": float(np.median(ratios(seconds["bare"], seconds["engine"])["values"])) >= TARGET,
         "seconds": {stage: spread(values) for stage, values in seconds.items()},
-        "shares": shares | {"host": 1 - models / medians["engine"]},
+        "shares": shares | {"host": 1 - sum(shares.values())},
         "operators": operators(works["engine"], engine.device),
     }
 

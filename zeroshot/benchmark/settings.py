@@ -79,9 +79,10 @@ class BenchmarkSettings:
     """Everything that `experiments.benchmark` takes."""
 
     only: list[str] | None = None  # parts, of a b c d e f; null: a to e, and f where there is a GPU
-    repetitions: int = 7  # of each thing measured, in turn; parts b, d and e have their own where theirs are slow
+    # Many and short, since what else a machine does comes and goes within seconds.
+    repetitions: int = 21  # of each thing measured, in turn; parts b, d and e have their own where theirs are slow
     batch_size: int = 64  # images the models see at once
-    images: int = 512  # per repetition of part a; whole batches
+    images: int = 256  # per repetition of part a; whole batches
     # Parts a and b. miniature: the embedded world; true_size: the real architectures with random weights; auto: the
     # first on a CPU, the second on a GPU, which the miniature's small layers cannot occupy.
     models: str = "auto"
