@@ -22,6 +22,7 @@ from tqdm import tqdm
 from zeroshot.benchmark.settings import BenchmarkSettings, GrowthSettings
 from zeroshot.benchmark.timing import StopAsked, never, spread
 from zeroshot.errors import EnvironmentFailure, Interrupted
+from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.parts import default_run
 from zeroshot.protocols import searched
 from zeroshot.rehearsal import peak_memory
@@ -176,7 +177,8 @@ def measure(point: Point) -> dict[str, float]:
     )
     settings = point.settings()
     world.engine(settings.generator, settings.batch_size)
-    _ = world.test, world.label_embeddings, world.threshold, world.test_features
+    _ = world.test, world.label_embeddings, world.threshold
+    frechet_distance(world.test_features, world.test_features)  # what it imports is no part of a run either
     before = peak_bytes(world.device)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
