@@ -17,6 +17,7 @@ from zeroshot.report.tables import markdown
 from zeroshot.settings import ProtocolSettings, RunSettings
 
 MEASURES = ("best_clip_score", "frechet_distance", "threshold")
+DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images
 
 
 def switches() -> dict[str, Any]:
@@ -46,7 +47,9 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
     rows = []
     for name, grid in grids.items():
         runs = run_grid(grid, config, stop)[1]
-        rows.append(runs.groupby("generator", sort=False)[list(MEASURES)].mean().assign(protocol=name).reset_index())
+        rows.append(
+            runs.groupby("generator", sort=False)[[*MEASURES, DISTINCT]].mean().assign(protocol=name).reset_index()
+        )
     table = differences(pd.concat(rows, ignore_index=True))
     folder = Path(config.output) / base[0].world.name / "audit"
     title = (
@@ -64,7 +67,7 @@ def differences(table: pd.DataFrame) -> pd.DataFrame:
     paper = table[table.protocol == "paper"].set_index("generator")
     for measure in MEASURES:
         table[f"{measure}_moved"] = table[measure] - table.generator.map(paper[measure])
-    return table[["generator", "protocol", *MEASURES, *(f"{m}_moved" for m in MEASURES)]]
+    return table[["generator", "protocol", *MEASURES, *(f"{m}_moved" for m in MEASURES), DISTINCT]]
 
 
 def shaped(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,4 +78,5 @@ def shaped(table: pd.DataFrame) -> pd.DataFrame:
     ):
         text[name] = table[measure].map(f"{{:.{digits}f}}".format)
         text[f"{name}, moved by"] = table[f"{measure}_moved"].map(f"{{:+.{digits}f}}".format)
+    text["distinct selected"] = table[DISTINCT].map("{:.1f}".format)
     return text.sort_values("generator", key=lambda c: c != "sagan", kind="stable", ignore_index=True)

@@ -28,10 +28,11 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
             f"{run_path(output, settings)}: shard {shard} is done, others are missing; the last puts the run together"
         )
         return
-    passed = metrics["images_to_threshold"]
+    passed, distinct = metrics["images_to_threshold"], metrics["distinct_selected"]
+    shared = f" ({distinct} distinct images)" if distinct < metrics["captions"] else ""
     print(
         f"{run_path(output, settings)}: world {metrics['world']}, best CLIP score {metrics['best_clip_score']:.4f}, "
-        f"Fréchet distance {metrics['frechet_distance']:.2f}, "
+        f"Fréchet distance {metrics['frechet_distance']:.2f}{shared}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
     )
 

@@ -21,7 +21,10 @@ from zeroshot.rundir import RunDirectory
 from zeroshot.runs import run, run_path
 from zeroshot.settings import SearchSettings
 
-METRICS = {"best_clip_score": 0.61234, "frechet_distance": 123.4, "images_to_threshold": None, "b_max": 40}
+METRICS = {"best_clip_score": 0.61234, "frechet_distance": 123.4, "distinct_selected": 47} | {
+    "images_to_threshold": None,
+    "b_max": 40,
+}
 CONFIG = {"settings": {"b_max": 40, "captions": 80, "protocol": {"batches_of": 16}}, "departures": {"b_max": 40}}
 DEAD = 2**22 + 1  # above the kernel's largest process id
 
@@ -67,6 +70,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
         "state": "finished",
         "best score": "0.6123",
         "Fréchet": "123.40",
+        "distinct": "47",
         "to threshold": "> 40",
         "seconds": "1.2",
     }

@@ -55,6 +55,23 @@ def test_contract_columns() -> None:
     assert list(table3(runs)) == ["generator", "seed", "k", "best_clip_score", "frechet_distance"]
 
 
+def test_where_images_are_shared_the_distinct_ones_stand_beside_the_distance(tmp_path: Path) -> None:
+    runs = published().assign(captions=200, distinct_selected=lambda r: 200 - r.seed + 41)  # 199, 198, 197
+    table = table1(runs)
+    shaped = paper_shape("table1", table, 100)
+    assert (
+        shaped.measure.tolist() == ["best CLIP score"] * 2 + ["Fréchet distance"] * 2 + ["distinct selected images"] * 2
+    )
+    assert shaped.iloc[-1, 2:].tolist() == ["198.0"] * 6
+    by_seed = paper_shape("table3", table3(runs), 100).query("measure == 'distinct selected images'")
+    assert by_seed["k = 1"].tolist() == ["199.0", "198.0", "197.0", "198.0", "1.0"] * 2
+    write_tables("table1", table, "Table 1", tmp_path, b_max=100)
+    assert "distinct selected images" in (tmp_path / "table1.md").read_text()
+    assert list(pd.read_csv(tmp_path / "table1.csv")) == list(table1(published()))  # the contract's columns
+    fresh = runs.assign(distinct_selected=200)
+    assert list(table1(fresh)) == list(table1(published())) and list(table3(fresh)) == list(table3(published()))
+
+
 def test_table2_is_empty_unless_all_seeds_reach_the_threshold() -> None:
     runs = pd.DataFrame(
         {

@@ -42,7 +42,8 @@ def evaluate(
         output: root of all outputs, where the runs lie.
 
     Returns:
-        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds.
+        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds,
+        and distinct_selected where captions share images.
 
     Raises:
         UserError: unknown generator, empty grid, or a number out of range, before anything runs.

@@ -24,6 +24,7 @@ COLUMNS = {
     "state": "state",
     "best_clip_score": "best score",
     "frechet_distance": "Fréchet",
+    "distinct_selected": "distinct",
     "images_to_threshold": "to threshold",
     "seconds": "seconds",
     "when": "when",
@@ -39,8 +40,8 @@ def runs_table(output: Path) -> pd.DataFrame:
 
     Returns:
         columns world, variant, generator, k, seed, kind (finished | unfinished | held | damaged), state (the same in
-        words), best_clip_score, frechet_distance, images_to_threshold, b_max, seconds, when, departures, path. What is
-        not known is None. Ordered by world, variant, generator, k, seed.
+        words), best_clip_score, frechet_distance, distinct_selected, images_to_threshold, b_max, seconds, when,
+        departures, path. What is not known is None. Ordered by world, variant, generator, k, seed.
     """
     folders = [path for path in output.glob("*/*/runs/*/k=*/seed=*") if PLACE.search(path.as_posix()) and path.is_dir()]
     rows = [_row(path, output) for path in folders]
@@ -80,7 +81,7 @@ def _finished(path: Path) -> dict[str, Any]:
     if missing:
         raise Damaged(f"{missing[0]} is missing")
     metrics = _mapping(path / "metrics.json")
-    kept = ("best_clip_score", "frechet_distance", "images_to_threshold", "b_max", "seconds")
+    kept = ("best_clip_score", "frechet_distance", "distinct_selected", "images_to_threshold", "b_max", "seconds")
     absent = [key for key in kept if key not in metrics]
     if absent:
         raise Damaged(f"metrics.json has no {absent[0]}")
@@ -161,6 +162,7 @@ def shaped(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[list(COLUMNS)].astype(str)
     shown["best_clip_score"] = text("best_clip_score", "{:.4f}")
     shown["frechet_distance"] = text("frechet_distance", "{:.2f}")
+    shown["distinct_selected"] = text("distinct_selected", "{:.0f}")
     shown["seconds"] = text("seconds", "{:.1f}")
     finished = table["kind"] == "finished"
     shown["images_to_threshold"] = [

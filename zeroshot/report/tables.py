@@ -10,6 +10,8 @@ from zeroshot.files import write_text
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
 
 MEASURES = ("best_clip_score", "frechet_distance")
+DISTINCT = "distinct_selected"
+DISTINCT_IN_WORDS = "distinct selected images"
 LATEX_SIGNS = {"±": r"$\pm$", ">": "$>$", "%": r"\%", "_": r"\_"}
 
 
@@ -17,16 +19,17 @@ def table3(runs: pd.DataFrame) -> pd.DataFrame:
     """Table 3 (appendix A): both measures seed by seed; rows whose seed is AVG and STD close each generator.
 
     Args:
-        runs: columns generator, k, seed, best_clip_score, frechet_distance.
+        runs: columns generator, k, seed, best_clip_score, frechet_distance, and captions and distinct_selected where
+            known.
 
     Returns:
-        columns generator, seed, k, best_clip_score, frechet_distance. STD is the sample standard deviation (ddof = 1),
-        empty where there is one seed only.
+        columns generator, seed, k, best_clip_score, frechet_distance, and distinct_selected where images are shared.
+        STD is the sample standard deviation (ddof = 1), empty where there is one seed only.
     """
-    parts = []
+    parts, measures = [], measures_of(runs)
     for generator, rows in runs.groupby("generator", sort=True):
-        seeds = rows.sort_values(["seed", "k"])[["generator", "seed", "k", *MEASURES]].astype({"seed": str})
-        groups = rows.groupby("k", sort=True)[list(MEASURES)]
+        seeds = rows.sort_values(["seed", "k"])[["generator", "seed", "k", *measures]].astype({"seed": str})
+        groups = rows.groupby("k", sort=True)[measures]
         for name, values in (("AVG", groups.mean()), ("STD", groups.std(ddof=1))):
             summary = values.reset_index().assign(generator=generator, seed=name)
             seeds = pd.concat([seeds, summary[seeds.columns]])
@@ -38,15 +41,23 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     """Table 1: mean and sample standard deviation over the seeds, one row per generator and k.
 
     Returns:
-        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds; in
+        columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds; where
+        captions share images also distinct_selected, the mean number of different ones among the selected; in
         world=paper also the published values (paper_…) and the differences from them.
     """
+    measures = measures_of(runs)
     groups = runs.groupby(["generator", "k"], sort=True)
-    table = groups[list(MEASURES)].mean().join(groups[list(MEASURES)].std(ddof=1).add_suffix("_std"))
+    table = groups[measures].mean().join(groups[list(MEASURES)].std(ddof=1).add_suffix("_std"))
     table["seeds"] = groups["seed"].nunique()
     columns = [name for measure in MEASURES for name in (measure, f"{measure}_std")]
-    table = table[[*columns, "seeds"]].reset_index()
+    table = table[[*columns, "seeds", *measures[len(MEASURES) :]]].reset_index()
     return beside_the_paper(table, published_table1()) if of_the_paper(runs) else table
+
+
+def measures_of(runs: pd.DataFrame) -> list[str]:
+    """What is averaged: both measures, and how many of the selected images are different where some are shared."""
+    shared = DISTINCT in runs and bool((runs[DISTINCT] < runs["captions"]).any())
+    return [*MEASURES, *([DISTINCT] if shared else [])]
 
 
 def table2(runs: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +112,7 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
                 published, moved = table[f"paper_{column}"], table[f"{column}_difference"]
                 parts.append(table.assign(measure=f"{name}, paper", text=published.map(f"{{:.{digits}f}}".format)))
                 parts.append(table.assign(measure=f"{name}, difference", text=moved.map(f"{{:+.{digits}f}}".format)))
-        long = pd.concat(parts)
+        long = pd.concat([*parts, *_distinct(table)])
         index = ["measure", "generator"]
     elif name == "table2":
         text = _plus_minus(table.images_mean, table.images_std)
@@ -120,6 +131,7 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
             [
                 table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.6f}".format)),
                 table.assign(measure="Fréchet distance", text=table.frechet_distance.map("{:.4f}".format)),
+                *_distinct(table),
             ]
         )
         index = ["measure", "generator", "seed"]
@@ -128,11 +140,18 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
     return shaped.replace("nan", "").reset_index().sort_values(index, key=_in_the_papers_order, ignore_index=True)
 
 
+def _distinct(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows to stand beside the Fréchet distance, which sees it where captions share images."""
+    if DISTINCT not in table:
+        return []
+    return [table.assign(measure=DISTINCT_IN_WORDS, text=table[DISTINCT].map("{:.1f}".format))]
+
+
 def _in_the_papers_order(column: pd.Series) -> pd.Series:
     """Scores before distances, SAGAN before BigGAN, seeds before AVG and STD."""
     measures = [
         f"{name}{row}" for name in ("best CLIP score", "Fréchet distance") for row in ("", ", paper", ", difference")
-    ]
+    ] + [DISTINCT_IN_WORDS]
     first = {measure: f"0{place}" for place, measure in enumerate(measures)}
     first |= {"sagan": "0", "SAGAN": "0", "AVG": "~1", "STD": "~2"}
     return column.map(lambda value: first.get(value, value))
@@ -143,11 +162,13 @@ def write_tables(
 ) -> pd.DataFrame:
     """Write <folder>/<stem>.csv, .md and .tex; `title` names the world, `stem` is `name` where it is not given.
 
+    How many selected images are distinct stands in .md and .tex only; for programs it is in each run's metrics.json.
+
     Returns the table in the paper's shape.
     """
     stem = stem or name
     shaped = paper_shape(name, table, b_max)
-    write_text(folder / f"{stem}.csv", table.to_csv(index=False))
+    write_text(folder / f"{stem}.csv", table.drop(columns=DISTINCT, errors="ignore").to_csv(index=False))
     write_text(folder / f"{stem}.md", f"**{title}**\n\n{markdown(shaped)}\n")
     write_text(folder / f"{stem}.tex", latex(shaped, title, stem))
     return shaped
