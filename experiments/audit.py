@@ -54,7 +54,7 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
     folder = Path(config.output) / base[0].world.name / "audit"
     title = (
         f"Audit: each departure of the released code alone (world: {base[0].world.name}, k = {config.k}, "
-        f"{base[0].captions} captions, b = {base[0].b_max}, {len(config.grid.seeds)} seeds)"
+        f"{base[0].captions} captions, b = {base[0].b_max}, {len(config.grid.seeds)} seeds, {base[0].search.in_words})"
     )
     shown = markdown(shaped(table))
     write_text(folder / "audit.csv", table.to_csv(index=False))

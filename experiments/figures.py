@@ -45,7 +45,7 @@ def draw_figure1(config: DictConfig, stop: StopRequest, world: World | None = No
 def _setting(settings: RunSettings) -> str:
     return (
         f"world: {settings.world.name}, protocol: {settings.protocol.name}, {settings.captions} captions, "
-        f"b = {settings.b_max}, seed {settings.seed}"
+        f"b = {settings.b_max}, seed {settings.seed}, {settings.search.in_words}"
     )
 
 

@@ -37,7 +37,8 @@ class Results:
         shared = self.settings
         return (
             f"world: {self.world.name}, protocol: {shared.protocol.name}, {shared.captions} captions, "
-            f"b = {shared.b_max}, {len(self.config.grid.seeds)} seeds{self.world.partial_note()}"
+            f"b = {shared.b_max}, {len(self.config.grid.seeds)} seeds, {shared.search.in_words}"
+            f"{self.world.partial_note()}"
         )
 
     @property

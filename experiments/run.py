@@ -31,7 +31,8 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
     passed, distinct = metrics["images_to_threshold"], metrics["distinct_selected"]
     shared = f" ({distinct} distinct images)" if distinct < metrics["captions"] else ""
     print(
-        f"{run_path(output, settings)}: world {metrics['world']}, best CLIP score {metrics['best_clip_score']:.4f}, "
+        f"{run_path(output, settings)}: world {metrics['world']}, {settings.search.in_words}, "
+        f"best CLIP score {metrics['best_clip_score']:.4f}, "
         f"Fréchet distance {metrics['frechet_distance']:.2f}{shared}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
     )

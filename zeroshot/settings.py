@@ -129,6 +129,11 @@ class SearchSettings:
     share: float = 0.2
     k: list[int] = field(default_factory=lambda: [1, 10, 20, 50, 100, 1000])
 
+    @property
+    def in_words(self) -> str:
+        """For titles, which say where their images come from."""
+        return "shared pool" if self.images == "pool" else "fresh images"
+
 
 @dataclass
 class RunSettings:

@@ -20,7 +20,7 @@ from zeroshot.report.collect import curves
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
 
-TITLE_CHARACTERS = 62  # of a title, above each panel
+TITLE_CHARACTERS = 66  # of a title, above each panel
 FITTED = "thin lines: least-squares fits a + c·log b, natural logarithm"
 SMALL: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 7.5, "frameon": False}
 SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLIP score"}
@@ -79,7 +79,7 @@ def _panels(runs: pd.DataFrame, title: str, curve: str, height: float) -> tuple[
         panel.set(title=NAMES.get(generator, generator), xlabel="images drawn (b)")
         panel.grid(alpha=0.25, linewidth=0.5)
     panels[0].set_ylabel(SCORE_AXES[curve])
-    figure.suptitle(textwrap.fill(title, TITLE_CHARACTERS * len(generators)), fontsize=9)
+    figure.suptitle(textwrap.fill(title, TITLE_CHARACTERS * len(generators)), fontsize=8.5)
     return figure, dict(zip(generators, panels, strict=True))
 
 
