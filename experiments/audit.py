@@ -13,11 +13,10 @@ from experiments.cli import StopRequest
 from experiments.grid import checked_world, grid_settings, run_grid
 from zeroshot.files import write_text
 from zeroshot.parts import PROTOCOLS
-from zeroshot.report.tables import markdown
+from zeroshot.report.tables import DISTINCT, markdown
 from zeroshot.settings import ProtocolSettings, RunSettings
 
 MEASURES = ("best_clip_score", "frechet_distance", "threshold")
-DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images
 
 
 def switches() -> dict[str, Any]:

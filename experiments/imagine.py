@@ -69,13 +69,12 @@ def one_prompt(
     identity = prompt_identity(settings, pairs, weights)
     folder = parent / folder_name(pairs, identity)
     found = imagined.read(folder)
-    if found:
-        best = found["best"]
-    else:
+    content = found
+    if content is None:
         result = search(world, settings, pairs, done, stop)
         provenance = surroundings(world) | {"weights_sha256": weights}
-        imagined.write(result, folder, identity["settings"], provenance)
-        best = imagined.summary(result, identity["settings"], provenance)["best"]
+        content = imagined.write(result, folder, identity["settings"], provenance)
+    best = content["best"]
     return (
         f"{imagined.sentence(pairs)}\n"
         f"  world {world.name}, {settings.generator.name}, k = {settings.k}: "

@@ -94,9 +94,7 @@ class Study:
 
     def outcome(self, class_index: np.ndarray, image_index: np.ndarray, with_distance: bool) -> dict[str, float]:
         """What is measured of a search that took these images, int64 [tasks, b_max] each."""
-        images = self.deep.pool.embeddings(class_index.ravel(), image_index.ravel()).astype(np.float64)
-        text = np.concatenate([task.text[task.caption[: self.b_max]] for task in self.tasks]).astype(np.float64)
-        score = np.einsum("nd,nd->n", images, text).reshape(class_index.shape)
+        score = self.deep.score(self.tasks, class_index, image_index)
         won = np.arange(len(score)), score.argmax(axis=1)
         chosen, place = np.unique(np.stack([class_index[won], image_index[won]]), axis=1, return_inverse=True)
         found = {"best": score.max(axis=1).mean(), "distinct": chosen.shape[1] / len(score), "frechet": np.nan}

@@ -198,6 +198,18 @@ def found(world: zeroshot.World) -> tuple[zeroshot.SearchResult, dict]:
     return zeroshot.search(world, "a bird", generator="sagan", k=2, b_max=2), settings
 
 
+def test_a_disk_that_refuses_leaves_no_folder(
+    found: tuple[zeroshot.SearchResult, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(zeroshot.EnvironmentFailure, match=r"needs [0-9,]+ bytes .*No space left on device"):
+        imagined.write(found[0], tmp_path / "x", found[1], {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     arguments = ["prompt=a bird", "generator=sagan", "b_max=1000000", "device=cpu", f"output={tmp_path}"]
     command = [sys.executable, "-m", "experiments.imagine", *arguments]

@@ -98,15 +98,20 @@ def set_aside(path: Path) -> None:
         raise EnvironmentFailure(f"{path} is damaged and cannot be set aside ({error.strerror}): delete it") from None
 
 
+def sha256(content: bytes) -> str:
+    """Hexadecimal sha256."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def sealed(payload: bytes) -> bytes:
     """The payload behind a line with its sha256."""
-    return hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+    return sha256(payload).encode() + b"\n" + payload
 
 
 def unsealed(path: Path) -> bytes:
     """What `sealed` was given. Raises Damaged, and FileNotFoundError where there is no file."""
     stated, _, payload = path.read_bytes().partition(b"\n")
-    if hashlib.sha256(payload).hexdigest().encode() != stated:
+    if sha256(payload).encode() != stated:
         raise Damaged(str(path))
     return payload
 

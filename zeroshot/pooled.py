@@ -52,6 +52,12 @@ class PooledSearch:
         class_index = classes_drawn(tasks, k, b_max, seed, self.pool.engine.generator.z_dim)
         return class_index, images_taken(class_index, self.plan.depth, seed, [task.image_id for task in tasks])
 
+    def score(self, tasks: list[Task], class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+        """Cosine of each draw's image with its caption, float64 [tasks, b_max], for int64 indices of that shape."""
+        images = self.pool.embeddings(class_index.ravel(), image_index.ravel())  # [tasks * b_max, D]
+        text = np.concatenate([task.text[task.caption[: class_index.shape[1]]] for task in tasks])
+        return np.einsum("nd,nd->n", images.astype(np.float64), text.astype(np.float64)).reshape(class_index.shape)
+
     @property
     def filled(self) -> bool:
         """Whether all of the plan's images are there, once `fill` has been called."""
@@ -61,10 +67,7 @@ class PooledSearch:
         """Algorithm 1 for all captions; the pool must be filled. Raises EnvironmentFailure for a score not finite."""
         engine, seed = self.pool.engine, self.pool.seed
         class_index, image_index = self.draws(tasks, k, b_max)
-        images = self.pool.embeddings(class_index.ravel(), image_index.ravel())  # [tasks * b_max, D]
-        text = np.concatenate([task.text[task.caption[:b_max]] for task in tasks])
-        score = np.einsum("nd,nd->n", images.astype(np.float64), text.astype(np.float64)).reshape(class_index.shape)
-        scores = Scores(class_index, score, image_index)
+        scores = Scores(class_index, self.score(tasks, class_index, image_index), image_index)
         check_finite(engine, tasks, scores, seed)
         return scores
 

@@ -76,8 +76,10 @@ def rehearsal_world(device: str = "auto", precision: str = "fp32", compile: bool
 def _random_clip(name: str, device: torch.device, precision: str) -> Clip:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)  # open_clip would warn that the weights are random
-    module = open_clip.create_model(name, pretrained=None)
-    logging.disable(before)
+    try:
+        module = open_clip.create_model(name, pretrained=None)
+    finally:
+        logging.disable(before)
     preprocess = PreprocessCfg(**module.visual.preprocess_cfg)
     module = module.to(device, DTYPES[precision], memory_format=torch.channels_last).eval().requires_grad_(False)
     clip = Clip(module, open_clip.get_tokenizer(name), preprocess, {"model": f"{name} with random weights"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ import pandas as pd
 import yaml
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.files import Damaged, read_table, set_aside, write_table, write_text
+from zeroshot.files import Damaged, read_table, set_aside, sha256, write_table, write_text
 from zeroshot.shard import WHOLE, Shard
 
 TABLES = ("scores.parquet", "selected.parquet")
@@ -112,7 +111,7 @@ class RunDirectory:
         text = yaml.safe_dump(identity, sort_keys=False)
         theirs = self._config()
         if theirs is None:
-            if self._stated("config.yaml") != _sha256(text.encode()):
+            if self._stated("config.yaml") != sha256(text.encode()):
                 self._disown()
             self.write("config.yaml", text)
             return
@@ -148,7 +147,7 @@ class RunDirectory:
         """Whether every file of a finished run is what was written; damaged ones are set aside, to be made again."""
         found = [self.read_table(name) is not None for name in TABLES]
         path = self.path / "metrics.json"
-        if path.exists() and self._stated("metrics.json") != _sha256(path.read_bytes()):
+        if path.exists() and self._stated("metrics.json") != sha256(path.read_bytes()):
             set_aside(path)
         return all(found) and path.exists()
 
@@ -181,8 +180,8 @@ class RunDirectory:
         """Write provenance.json, which holds the checksums of the files that have none inside, then metrics.json."""
         text = as_json(metrics)
         sums = {
-            "config.yaml": _sha256((self.path / "config.yaml").read_bytes()),
-            "metrics.json": _sha256(text.encode()),
+            "config.yaml": sha256((self.path / "config.yaml").read_bytes()),
+            "metrics.json": sha256(text.encode()),
         }
         self.write("provenance.json", as_json(provenance | {"files_sha256": sums}))
         self.write("metrics.json", text)
@@ -236,7 +235,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
         metrics = json.loads(content)
     except (OSError, ValueError) as error:
         raise _unusable(file, error) from None
-    if _sha256(content) != stated_sha256(run).get(file.name, _sha256(content)):
+    if sha256(content) != stated_sha256(run).get(file.name, sha256(content)):
         raise _unusable(file, Damaged())
     return metrics
 
@@ -257,10 +256,6 @@ def _unusable(file: Path, reason: Exception) -> EnvironmentFailure:
 def as_json(content: dict[str, Any]) -> str:
     """The text of a run's JSON files."""
     return json.dumps(content, indent=2) + "\n"
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -21,7 +20,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.files import set_aside
+from zeroshot.files import set_aside, sha256
 from zeroshot.imagine import SearchResult
 from zeroshot.prompts import Pairs
 from zeroshot.report.style import k_style
@@ -117,8 +116,8 @@ def read(folder: Path) -> dict[str, Any] | None:
     try:
         content = json.loads((folder / "imagine.json").read_text(encoding="utf-8"))
         stated = content.pop("sha256")
-        sums = {name: _sha256((folder / name).read_bytes()) for name in FILES if name != "imagine.json"}
-        if stated == _sha256(_canonical(content)) and sums == content["files_sha256"]:
+        sums = {name: sha256((folder / name).read_bytes()) for name in FILES if name != "imagine.json"}
+        if stated == sha256(_canonical(content)) and sums == content["files_sha256"]:
             return content
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
@@ -126,7 +125,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> None:
+def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> dict[str, Any]:
     """Write all files of a search; the folder appears under its name only when they are whole.
 
     Args:
@@ -135,31 +134,36 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
         settings: what was searched with (world, generator, k, b_max, seed, …), as nested dictionaries.
         provenance: where, when and with what.
 
+    Returns:
+        `summary`, as imagine.json holds it.
+
     Raises:
         EnvironmentFailure: the disk refuses; with the path and the bytes needed.
     """
-    files = _files(result, settings, provenance)
+    content = summary(result, settings, provenance)
+    files = _files(result, settings, content)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
+        for name, file in files.items():
+            (partial / name).write_bytes(file)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
     except OSError as error:
         if read(folder):
-            return  # another process, asked for the same, was first
+            return content  # another process, asked for the same, was first
         raise EnvironmentFailure(
             f"{folder} needs {sum(map(len, files.values())):,} bytes and cannot be written ({error.strerror}): make "
             "room, or give another folder with output=…"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return content
 
 
-def _files(result: SearchResult, settings: dict[str, Any], provenance: dict[str, Any]) -> dict[str, bytes]:
+def _files(result: SearchResult, settings: dict[str, Any], content: dict[str, Any]) -> dict[str, bytes]:
     """Name -> content of every file; imagine.json states the checksums of all, itself included."""
     world, generator = settings["world"]["name"], settings["generator"]["name"]
     setting = f"world: {world}, generator: {generator}, k = {settings['k']}, b_max = {settings['b_max']}, "
@@ -172,18 +176,13 @@ def _files(result: SearchResult, settings: dict[str, Any], provenance: dict[str,
         "curve.png": _png(curve(result, setting)),
         "labels.csv": labels(result).to_csv(index=False).encode(),
     }
-    content = summary(result, settings, provenance)
-    content["files_sha256"] = {name: _sha256(file) for name, file in files.items()}
-    content["sha256"] = _sha256(_canonical(content))
+    content = content | {"files_sha256": {name: sha256(file) for name, file in files.items()}}
+    content["sha256"] = sha256(_canonical(content))
     return files | {"imagine.json": (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()}
 
 
 def _canonical(content: dict[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True).encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _png(figure: Figure) -> bytes:

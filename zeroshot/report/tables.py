@@ -10,7 +10,7 @@ from zeroshot.files import write_text
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
 
 MEASURES = ("best_clip_score", "frechet_distance")
-DISTINCT = "distinct_selected"
+DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images
 DISTINCT_IN_WORDS = "distinct selected images"
 LATEX_SIGNS = {"±": r"$\pm$", ">": "$>$", "%": r"\%", "_": r"\_"}
 
