@@ -88,10 +88,11 @@ test: $(READY) ## Run the tests but for the slow ones
 test-all: $(READY) ## Run all tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
-lint: $(DEV_READY) ## Check style, formatting and types
+lint: $(DEV_READY) ## Check style, formatting, types and that rooms import downwards
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(DEV_READY) ## Mend style and formatting where that can be done automatically
 	$(BIN)/ruff check --fix-only

@@ -11,10 +11,10 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
 from experiments.grid import checked_world, grid_settings, run_grid
-from zeroshot.files import write_text
-from zeroshot.parts import PROTOCOLS
 from zeroshot.report.tables import DISTINCT, markdown
 from zeroshot.settings import ProtocolSettings, RunSettings
+from zeroshot.storage.files import write_text
+from zeroshot.worlds.parts import PROTOCOLS
 
 MEASURES = ("best_clip_score", "frechet_distance", "threshold")
 

@@ -9,7 +9,6 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
-from zeroshot.parts import PROTOCOLS, WORLDS
 from zeroshot.settings import (
     ClipSettings,
     DataSettings,
@@ -20,7 +19,8 @@ from zeroshot.settings import (
     SearchSettings,
     WorldSettings,
 )
-from zeroshot.shard import WHOLE
+from zeroshot.storage.shard import WHOLE
+from zeroshot.worlds.parts import PROTOCOLS, WORLDS
 
 
 @dataclass

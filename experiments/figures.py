@@ -9,13 +9,13 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
 from experiments.grid import checked_world, grid_settings, run_grid
-from zeroshot.parts import variant
 from zeroshot.report.figure1 import draw_method, illustrate
 from zeroshot.report.figure3 import figure3_rows, needs_runs
 from zeroshot.report.figure3_drawing import draw_figure3_rows
 from zeroshot.report.figures import save
 from zeroshot.settings import RunSettings
-from zeroshot.worlds import World
+from zeroshot.worlds.parts import variant
+from zeroshot.worlds.world import World
 
 README_DPI = 132  # the README's copy, docs/images/figure1.png, stays below 150 kB
 

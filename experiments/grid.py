@@ -16,13 +16,13 @@ from tqdm import tqdm
 from experiments.cli import StopRequest
 from experiments.config import run_settings
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.files import check_writable
-from zeroshot.loading import check_present
 from zeroshot.report.collect import collect
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings, check_run
-from zeroshot.shard import WHOLE, Shard
-from zeroshot.worlds import World
+from zeroshot.storage.files import check_writable
+from zeroshot.storage.shard import WHOLE, Shard
+from zeroshot.worlds.loading import check_present
+from zeroshot.worlds.world import World
 
 
 def grid_settings(

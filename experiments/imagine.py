@@ -26,13 +26,13 @@ from experiments.cli import StopRequest, guarded
 from experiments.config import register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.files import check_writable
-from zeroshot.loading import check_present
-from zeroshot.prompts import Pairs
-from zeroshot.provenance import surroundings
 from zeroshot.report import imagined
+from zeroshot.runs.provenance import surroundings
+from zeroshot.searching.prompts import Pairs
 from zeroshot.settings import DataSettings, RunSettings, check_run
-from zeroshot.worlds import World
+from zeroshot.storage.files import check_writable
+from zeroshot.worlds.loading import check_present
+from zeroshot.worlds.world import World
 
 register()
 

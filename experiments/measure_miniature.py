@@ -23,11 +23,11 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import UserError
-from zeroshot.files import check_writable, write_text
 from zeroshot.miniature import measure
 from zeroshot.miniature.label_things import BIRD_LABELS
 from zeroshot.report.tables import markdown
-from zeroshot.worlds import World, load_world
+from zeroshot.storage.files import check_writable, write_text
+from zeroshot.worlds.world import World, load_world
 
 # Birds that everybody knows, then things of other kinds.
 SHEET = (11, 14, 22, 130, 84, 88, 94, 99, 145, 24, 15, 17, 207, 281, 2, 65, 323, 436, 950, 980)

@@ -14,13 +14,13 @@ from typing import NoReturn
 import pandas as pd
 
 from experiments.cli import StopRequest, guarded
-from zeroshot.downloads import ITEMS, Item, extract, fetch, item_path
-from zeroshot.downloads.fetch import is_offline
-from zeroshot.downloads.partial import partial_path
-from zeroshot.downloads.table import is_unpacked, unpacked_path
 from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.paper.downloads import ITEMS, Item, extract, fetch, item_path
+from zeroshot.paper.downloads.fetch import is_offline
+from zeroshot.paper.downloads.partial import partial_path
+from zeroshot.paper.downloads.table import is_unpacked, unpacked_path
 from zeroshot.report.tables import markdown
-from zeroshot.weights import downloads_folder
+from zeroshot.storage.paths import downloads_folder
 
 WORLDS = ("paper", "miniature")
 EXAMPLES = """examples:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.errors import UserError
-from zeroshot.prompts import Pairs, weighted
+from zeroshot.searching.prompts import Pairs, weighted
 
 KEYS = ("prompt", "prompts", "prompts_file")
 VARIABLE = "ZEROSHOT_PROMPT"  # how `make imagine PROMPT="…"` hands over a text that no shell has touched

@@ -24,13 +24,13 @@ import torch
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
-from zeroshot import rehearsal
-from zeroshot.devices import device_name
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.files import write_text
-from zeroshot.parts import default_run, world_parts
+from zeroshot.models.devices import device_name
+from zeroshot.paper import rehearsal
 from zeroshot.report.tables import markdown
-from zeroshot.worlds import World
+from zeroshot.storage.files import write_text
+from zeroshot.worlds.parts import default_run, world_parts
+from zeroshot.worlds.world import World
 
 ALLOWED = {"world": "paper", "device": "auto", "precision": "fp32", "compile": "false", "output": "outputs"}
 # Images per batch that are tried: a CPU gains nothing from large ones.

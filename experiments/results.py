@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
-from zeroshot.files import write_text
-from zeroshot.parts import variant
 from zeroshot.report import claims, figures, page, tables
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.settings import RunSettings
-from zeroshot.worlds import World
+from zeroshot.storage.files import write_text
+from zeroshot.worlds.parts import variant
+from zeroshot.worlds.world import World
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest, guarded
 from experiments.config import register, run_settings
-from zeroshot.runs import run_path, run_shard
-from zeroshot.shard import Shard
-from zeroshot.worlds import World
+from zeroshot.runs.run import run_path, run_shard
+from zeroshot.storage.shard import Shard
+from zeroshot.worlds.world import World
 
 register()
 

@@ -23,17 +23,17 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.files import check_writable
 from zeroshot.metrics.frechet import frechet_distance
-from zeroshot.metrics.run_metrics import image_features
-from zeroshot.parts import default_run
-from zeroshot.pool import pool_addresses
-from zeroshot.pool_plan import Plan, classes_drawn, images_taken, make_plan
-from zeroshot.pooled import PooledSearch, pooled_search
-from zeroshot.protocols import searched
 from zeroshot.report.tables import markdown
-from zeroshot.search import Task
-from zeroshot.worlds import World, load_world
+from zeroshot.runs.measures import image_features
+from zeroshot.runs.pooled import PooledSearch, pooled_search
+from zeroshot.searching.algorithm1 import Task
+from zeroshot.searching.pool import pool_addresses
+from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken, make_plan
+from zeroshot.storage.files import check_writable
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.protocols import searched
+from zeroshot.worlds.world import World, load_world
 
 SHARES = (0.05, 0.1, 0.2)
 REPLICATES = 48  # their standard deviation is then known to 11 %

@@ -20,10 +20,11 @@ import torch
 
 import zeroshot
 from tests.conftest import ROOT
-from zeroshot import pool, runs
-from zeroshot.cache import Cache
-from zeroshot.parts import default_run
+from zeroshot.runs import run as runs
+from zeroshot.searching import pool
 from zeroshot.settings import RunSettings
+from zeroshot.storage.cache import Cache
+from zeroshot.worlds.parts import default_run
 
 CAPTIONS, B_MAX, BLOCK = 12, 10, 40  # three blocks of a search, and some of a pool
 

@@ -15,31 +15,32 @@ import zeroshot
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import IMAGES, files
 from zeroshot.errors import EnvironmentFailure, Interrupted
-from zeroshot.files import Damaged, read_table, write_table
-from zeroshot.loading import load_clip, load_features, load_generator
 from zeroshot.miniature.training.make import BUILDERS
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.miniature.training.stage import train
-from zeroshot.parts import BIGGAN, CLIP, FEATURES, SAGAN
-from zeroshot.pooled import pooled_search
-from zeroshot.protocols import searched
 from zeroshot.report.collect import collect, curve
-from zeroshot.runs import run, run_path
-from zeroshot.weights import PINS, resolve
+from zeroshot.runs.pooled import pooled_search
+from zeroshot.runs.run import run, run_path
+from zeroshot.storage.files import Damaged, read_table, write_table
+from zeroshot.storage.paths import resolve
+from zeroshot.storage.pins import PINS
+from zeroshot.worlds.loading import load_clip, load_features, load_generator
+from zeroshot.worlds.parts import BIGGAN, CLIP, FEATURES, SAGAN
+from zeroshot.worlds.protocols import searched
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", BLOCK)
-    monkeypatch.setattr("zeroshot.pool.BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
 
 
 @pytest.fixture(scope="module", params=IMAGES)
 def finished(request: pytest.FixtureRequest, world: zeroshot.World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("finished") / request.param
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", BLOCK)
-        patch.setattr("zeroshot.pool.BLOCK", BLOCK)
+        patch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+        patch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
         run(world, small(request.param), output)
     return output
 
@@ -68,8 +69,8 @@ def test_a_damaged_file_of_a_finished_run_is_made_again_and_nothing_else(
             collect([folder])
             curve(folder)
     if name != "scores.parquet" or finished.name == "pool":
-        monkeypatch.setattr("zeroshot.runs.run_tasks", lambda *_: pytest.fail("searched again"))
-        monkeypatch.setattr("zeroshot.engine.Engine.embed", lambda *_: pytest.fail("embedded again"))
+        monkeypatch.setattr("zeroshot.runs.run.run_tasks", lambda *_: pytest.fail("searched again"))
+        monkeypatch.setattr("zeroshot.searching.engine.Engine.embed", lambda *_: pytest.fail("embedded again"))
     run(world, small(finished.name), output)
     ours, theirs = files(output), files(finished)
     extra = ours.pop("names") - theirs.pop("names")  # type: ignore[operator]
@@ -143,7 +144,7 @@ def test_without_its_configuration_nothing_of_a_run_is_believed_but_what_its_pro
     folder = run_path(output, settings)
     (folder / "config.yaml").write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroshot.runs.run_tasks", lambda *_: pytest.fail("searched again"))
+        patch.setattr("zeroshot.runs.run.run_tasks", lambda *_: pytest.fail("searched again"))
         run(world, settings, output)
     assert (folder / "config.yaml").read_bytes() == (run_path(finished, settings) / "config.yaml").read_bytes()
     (folder / "config.yaml").unlink()

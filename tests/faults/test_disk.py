@@ -18,22 +18,22 @@ from matplotlib.figure import Figure
 import zeroshot
 from experiments.cli import StopRequest, guarded
 from experiments.grid import checked_world
-from tests.downloads.server import Server, item
+from tests.experiments.test_config import composed
 from tests.faults.conftest import PAGE, Disk
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import FILES, IMAGES
-from tests.test_config import composed
-from zeroshot.cache import Cache
+from tests.paper.downloads.server import Server, item
 from zeroshot.data.parquet import read_parquet
-from zeroshot.downloads import fetch
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.files import check_writable
 from zeroshot.miniature.training.make import make
 from zeroshot.miniature.training.recipe import Recipe
-from zeroshot.parts import DATA
+from zeroshot.paper.downloads import fetch
 from zeroshot.report import figures, imagined, tables
-from zeroshot.runs import run, run_path
-from zeroshot.weights import resolve
+from zeroshot.runs.run import run, run_path
+from zeroshot.storage.cache import Cache
+from zeroshot.storage.files import check_writable
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.parts import DATA
 
 FULL = re.compile(r"error: (\S+) needs [\d,]+ bytes and cannot be written \(No space left on device\): make room")
 Mount = Callable[[int], Disk]
@@ -41,8 +41,8 @@ Mount = Callable[[int], Disk]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", BLOCK)
-    monkeypatch.setattr("zeroshot.pool.BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
 
 
 def exit_code(work: Callable[[], object]) -> int:
@@ -153,8 +153,8 @@ def test_a_read_only_folder_is_said_before_anything_is_generated(
 ) -> None:
     mounted = disk(100)
     mounted.remount("ro")
-    monkeypatch.setattr("zeroshot.engine.Engine.images", lambda *_: pytest.fail("generated"))
-    monkeypatch.setattr("zeroshot.clip.Clip.encode_text", lambda *_: pytest.fail("embedded"))
+    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.models.clip.Clip.encode_text", lambda *_: pytest.fail("embedded"))
     config = composed("device=cpu", f"output={mounted.path}")
     for work in (
         lambda: run(world, small(images), mounted.path),

@@ -11,13 +11,13 @@ import yaml
 import zeroshot
 from tests.faults.mortal import BLOCK, small
 from zeroshot.errors import EnvironmentFailure, Interrupted
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 
 
 @pytest.fixture
 def begun(world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of which one block is done."""
-    monkeypatch.setattr("zeroshot.runs.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
     answers = iter([False, True])
     with pytest.raises(Interrupted):
         run(world, small("fresh"), tmp_path, should_stop=lambda: next(answers))
@@ -27,7 +27,7 @@ def begun(world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_another_version_of_the_code_is_refused(
     world: zeroshot.World, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.runs.__version__", "9.9.9")
+    monkeypatch.setattr("zeroshot.runs.run.__version__", "9.9.9")
     with pytest.raises(EnvironmentFailure, match=r"version: 0\.\S+ there, 9\.9\.9 asked for.*output=…, or delete"):
         run(world, small("fresh"), begun)
 

@@ -21,8 +21,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.faults.mortal import BLOCK, Server, small
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.rundir import RunDirectory
-from zeroshot.runs import run_path
+from zeroshot.runs.directory import RunDirectory
+from zeroshot.runs.run import run_path
 
 IMAGES = ("fresh", "pool")
 FILES = ("scores.parquet", "selected.parquet", "config.yaml")
@@ -122,7 +122,7 @@ def test_killed_again_and_again_it_still_ends(server: Server, undisturbed: Path,
 HOLDER = """
 import sys, time
 from pathlib import Path
-from zeroshot.rundir import RunDirectory
+from zeroshot.runs.directory import RunDirectory
 with RunDirectory(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

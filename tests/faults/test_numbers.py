@@ -14,19 +14,19 @@ from safetensors.torch import load_file, save_file
 import zeroshot
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import IMAGES
-from zeroshot.cache import Cache
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.loading import load_clip, load_features, load_generator
-from zeroshot.parts import BIGGAN, FEATURES, PAPER_CLIP, PAPER_FEATURES, SAGAN
-from zeroshot.runs import run
+from zeroshot.runs.run import run
 from zeroshot.settings import RunSettings
-from zeroshot.weights import resolve
-from zeroshot.worlds import World
+from zeroshot.storage.cache import Cache
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.loading import load_clip, load_features, load_generator
+from zeroshot.worlds.parts import BIGGAN, FEATURES, PAPER_CLIP, PAPER_FEATURES, SAGAN
+from zeroshot.worlds.world import World
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.pool.BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
 
 
 class Hostile:

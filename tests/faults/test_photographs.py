@@ -13,11 +13,11 @@ import pytest
 
 from tests.faults.mortal import small
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.parts import DATA
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
-from zeroshot.weights import resolve
-from zeroshot.worlds import World
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.parts import DATA
+from zeroshot.worlds.world import World
 
 ROWS = 40
 
@@ -59,7 +59,7 @@ def test_an_empty_caption_is_rejected_with_its_row(tmp_path: Path) -> None:
 def test_missing_and_broken_photographs_are_listed_before_the_run(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
     settings = with_data(tmp_path, broken=tuple(range(3, 10)))
     with pytest.raises(EnvironmentFailure, match=r"(\S+, ){4}\S+ and 2 more: .* 7 of 40 out with data.allow_m"):
         run(World(settings, "cpu", cache), settings, tmp_path / "o")

@@ -16,7 +16,7 @@ from experiments.cli import StopRequest, guarded
 from experiments.study_pool import study
 from tests.conftest import ROOT, command
 from zeroshot.errors import Interrupted
-from zeroshot.worlds import World
+from zeroshot.worlds.world import World
 
 TINY = ("captions=100", "b_max=100", "search.k=[10]", "search.share=1.0", "device=cpu")
 # command -> its arguments, and what of its output shows that a block has been finished

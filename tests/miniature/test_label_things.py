@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from zeroshot.labels import read_labels
 from zeroshot.miniature.attributes import (
     BILLS,
     BREASTS,
@@ -24,6 +23,7 @@ from zeroshot.miniature.attributes import (
     Thing,
 )
 from zeroshot.miniature.label_things import label_things
+from zeroshot.worlds.labels import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zeroshot.labels import read_labels
 from zeroshot.miniature.attributes import ATTRIBUTE_DIM, BUILDS, COLOURS, SILHOUETTES, Bird, Object, encode
 from zeroshot.miniature.label_things import BIRD_LABELS, label_things
 from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
+from zeroshot.worlds.labels import read_labels
 
 
 def batch(n: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

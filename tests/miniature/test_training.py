@@ -20,8 +20,9 @@ from zeroshot.miniature.training.make import BUILDERS, write_weights
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import learning_rate, train
-from zeroshot.parts import FEATURES
-from zeroshot.weights import describe, load_tensors, resolve
+from zeroshot.models.weights import describe, load_tensors
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.parts import FEATURES
 
 TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3, pool=24)
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer, bytes_to_unicode
 
-from zeroshot.labels import label_prompt, read_labels
 from zeroshot.miniature import vocabulary
 from zeroshot.miniature.captions import corpus
-from zeroshot.parts import CLIP
-from zeroshot.weights import resolve
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.labels import label_prompt, read_labels
+from zeroshot.worlds.parts import CLIP
 
 SHIPPED = resolve(CLIP.vocabulary or "")
 

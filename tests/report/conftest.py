@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 import zeroshot
-from zeroshot.parts import default_run
 from zeroshot.report import figures
 from zeroshot.report.collect import collect
 from zeroshot.report.figure3 import figure3_rows
 from zeroshot.report.figure3_drawing import draw_figure3_rows
 from zeroshot.report.page import write_page
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
+from zeroshot.worlds.parts import default_run
 
 CLAIMS = """claim,generator,measured,holds
 The best score grows like log b,sagan,R² 0.99,yes

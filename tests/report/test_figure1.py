@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import zeroshot
-from zeroshot.parts import default_run
 from zeroshot.report.figure1 import CAPTION, draw_method, illustrate, shown_ranks
 from zeroshot.settings import RunSettings
+from zeroshot.worlds.parts import default_run
 
 
 def settings(k: int = 10, b_max: int = 12) -> RunSettings:

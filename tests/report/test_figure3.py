@@ -12,8 +12,6 @@ import torch
 
 import zeroshot
 from zeroshot.errors import UserError
-from zeroshot.parts import default_run
-from zeroshot.protocols import Searched, searched
 from zeroshot.report import figures
 from zeroshot.report.figure3 import (
     NO_PHOTOGRAPH,
@@ -26,8 +24,10 @@ from zeroshot.report.figure3 import (
     species,
 )
 from zeroshot.report.figure3_drawing import draw_figure3_rows
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.protocols import Searched, searched
 
 B_MAX = 3
 

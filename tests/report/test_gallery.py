@@ -13,10 +13,10 @@ import torch
 import zeroshot
 from tests.report.conftest import Made
 from zeroshot.errors import UserError
-from zeroshot.parts import default_run
 from zeroshot.report.collect import collect
 from zeroshot.report.gallery import Entry, best_after, gallery, shown_runs, spread
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
+from zeroshot.worlds.parts import default_run
 
 
 def score_of(world: zeroshot.World, image: np.ndarray, caption: str) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chromium import MISSING, Page, chromium, executable
+from tests.report.chromium import MISSING, Page, chromium, executable
 from tests.report.conftest import Made
 from zeroshot.report.collect import curves
 

@@ -12,9 +12,9 @@ import torch
 
 import zeroshot
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.parts import default_run
 from zeroshot.report.redraw import read_settings, redraw
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
+from zeroshot.worlds.parts import default_run
 
 
 def test_the_redrawn_winners_score_what_the_run_says(world: zeroshot.World, tmp_path: Path) -> None:

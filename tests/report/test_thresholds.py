@@ -11,10 +11,10 @@ import pytest
 
 import zeroshot
 from zeroshot.errors import UserError
-from zeroshot.parts import default_run
 from zeroshot.report.collect import check_curve, curve
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
-from zeroshot.worlds import World
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.world import World
 
 SCORES = np.array([[0.1, 0.4, 0.2, 0.5], [0.3, 0.2, 0.1, 0.5]])
 

@@ -1,1 +1,1 @@
-"""What `make benchmark` measures, one file per part, and how it is written down: docs/benchmarks.md."""
+"""What `make benchmark` measures, one file per part, and how it is written down. Uses everything below it."""

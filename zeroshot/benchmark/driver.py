@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from zeroshot import __version__
 from zeroshot.benchmark.engine_speed import engine_speed
 from zeroshot.benchmark.frechet_speed import frechet_speed
 from zeroshot.benchmark.growth import growth
@@ -24,10 +23,10 @@ from zeroshot.benchmark.report import as_markdown
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.benchmark.timing import StopAsked, never
 from zeroshot.benchmark.true_size import true_size
-from zeroshot.devices import choose_device
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.files import write_text
-from zeroshot.provenance import git_commit
+from zeroshot.models.devices import choose_device
+from zeroshot.storage.files import write_text
+from zeroshot.version import __version__, git_commit
 
 MEASUREMENTS: dict[str, Callable[[BenchmarkSettings, StopAsked], dict[str, Any]]] = {
     "a": engine_speed,

@@ -16,10 +16,10 @@ from torch.profiler import ProfilerActivity, profile
 from zeroshot.benchmark.models import chosen_models, measured_engine, measured_world
 from zeroshot.benchmark.settings import BenchmarkSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, ratios, seconds_of, spread
-from zeroshot.engine import Engine
-from zeroshot.parts import world_parts
-from zeroshot.search import Task, run_tasks
-from zeroshot.stages import stages_of
+from zeroshot.searching.algorithm1 import Task, run_tasks
+from zeroshot.searching.engine import Engine
+from zeroshot.searching.stages import stages_of
+from zeroshot.worlds.parts import world_parts
 
 TARGET = 0.95  # of the bare models' images per second
 CAPTION = "this bird has a white breast and crown with red feet and grey wings"

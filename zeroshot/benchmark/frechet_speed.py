@@ -11,11 +11,11 @@ import torch
 
 from zeroshot.benchmark.settings import BenchmarkSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, ratios, spread
-from zeroshot.devices import choose_device
-from zeroshot.engine import addresses
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.inception import InceptionFeatures
-from zeroshot.worlds import World, load_world
+from zeroshot.models.devices import choose_device
+from zeroshot.searching.engine import addresses
+from zeroshot.worlds.world import World, load_world
 
 TARGET = 1e-6  # of the distance itself: how far the two formulas may lie apart
 MIXED = 0.3  # how much neighbouring synthetic features have in common

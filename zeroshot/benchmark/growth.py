@@ -23,12 +23,12 @@ from zeroshot.benchmark.settings import BenchmarkSettings, GrowthSettings
 from zeroshot.benchmark.timing import StopAsked, never, spread
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.metrics.frechet import frechet_distance
-from zeroshot.parts import default_run
-from zeroshot.protocols import searched
-from zeroshot.rehearsal import peak_memory
-from zeroshot.runs import IMAGES_PER_BLOCK, run
+from zeroshot.paper.rehearsal import peak_memory
+from zeroshot.runs.run import IMAGES_PER_BLOCK, run
 from zeroshot.settings import RunSettings, SearchSettings, check_run
-from zeroshot.worlds import load_world
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.protocols import searched
+from zeroshot.worlds.world import load_world
 
 TARGET = 0.1  # of the bytes of one more image in float32
 BYTES_PER_VALUE = 4

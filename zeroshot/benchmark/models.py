@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zeroshot import rehearsal
 from zeroshot.benchmark.settings import BenchmarkSettings
 from zeroshot.data.base import CaptionedImages
-from zeroshot.devices import choose_device
-from zeroshot.engine import Engine
-from zeroshot.parts import default_run, world_parts
-from zeroshot.worlds import World, load_world
+from zeroshot.models.devices import choose_device
+from zeroshot.paper import rehearsal
+from zeroshot.searching.engine import Engine
+from zeroshot.worlds.parts import default_run, world_parts
+from zeroshot.worlds.world import World, load_world
 
 PHOTOGRAPHS = 64  # captioned ones of true_size, which come from the rehearsal's few
 

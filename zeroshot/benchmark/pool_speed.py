@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from zeroshot.benchmark.settings import BenchmarkSettings, GridSettings
 from zeroshot.benchmark.timing import StopAsked, never, ratios, seconds_of, spread
-from zeroshot.parts import default_run
 from zeroshot.report.collect import collect, curves, images_made
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings, SearchSettings, check_run
-from zeroshot.worlds import load_world
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.world import load_world
 
 SOURCES = ("fresh", "pool")
 # Images are counted whole, so a spread below that of rounding says nothing.

@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as TF
 
-from zeroshot.draws import choose_rank, draw
-from zeroshot.engine import to_uint8
-from zeroshot.generators.base import Generator
-from zeroshot.protocols import Searched, label_prompts
-from zeroshot.worlds import World
+from zeroshot.models.generators.base import Generator
+from zeroshot.searching.draws import choose_rank, draw
+from zeroshot.searching.engine import to_uint8
+from zeroshot.worlds.protocols import Searched, label_prompts
+from zeroshot.worlds.world import World
 
 CAPTIONS_AT_ONCE = 16
 PROMPTS_AT_ONCE = 10

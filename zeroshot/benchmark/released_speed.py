@@ -17,10 +17,10 @@ from zeroshot.benchmark.models import chosen_models, measured_engine, measured_w
 from zeroshot.benchmark.released_loop import ReleasedLoop
 from zeroshot.benchmark.settings import BenchmarkSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, ratios, seconds_of, spread
-from zeroshot.parts import world_parts
-from zeroshot.protocols import Searched, searched
-from zeroshot.search import run_tasks, winners
-from zeroshot.worlds import World
+from zeroshot.searching.algorithm1 import run_tasks, winners
+from zeroshot.worlds.parts import world_parts
+from zeroshot.worlds.protocols import Searched, searched
+from zeroshot.worlds.world import World
 
 SEED = 42
 

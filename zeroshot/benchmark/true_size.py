@@ -16,10 +16,10 @@ from zeroshot.benchmark.device_limits import bandwidth, counted, matrix_peak, pu
 from zeroshot.benchmark.models import measured_engine, measured_world
 from zeroshot.benchmark.settings import BenchmarkSettings, TrueSizeSettings
 from zeroshot.benchmark.timing import StopAsked, interleaved, never, spread
-from zeroshot.engine import Engine
 from zeroshot.errors import Interrupted
-from zeroshot.rehearsal import peak_memory
-from zeroshot.stages import stages_of
+from zeroshot.paper.rehearsal import peak_memory
+from zeroshot.searching.engine import Engine
+from zeroshot.searching.stages import stages_of
 
 # What null stands for in TrueSizeSettings.
 SUITABLE = {

@@ -1,1 +1,1 @@
-"""Captions and photographs, one module per source."""
+"""Captions and photographs, one file per source. Uses nothing but errors."""

@@ -1,1 +1,1 @@
-"""One file per measure."""
+"""One file per measure, and the feature extractors. Uses models; knows no world and no run."""

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.models import inception as tv
 
-from zeroshot.checkpoints import read_checkpoint
 from zeroshot.errors import UserError
-from zeroshot.generators.base import check_state
 from zeroshot.metrics.features import FeatureExtractor
+from zeroshot.models.checkpoints import read_checkpoint
+from zeroshot.models.generators.base import check_state
 
 SIDE = 299  # pixels a side that the network takes
 LOGITS = 1008  # classes of the checkpoint's last layer, which is not used

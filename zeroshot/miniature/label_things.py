@@ -7,9 +7,9 @@ import hashlib
 import re
 from functools import cache
 
-from zeroshot.labels import read_labels
 from zeroshot.miniature.attributes import COLOURS, Object, Thing
 from zeroshot.miniature.label_birds import BIRD_LABELS, LABEL_BIRDS
+from zeroshot.worlds.labels import read_labels
 
 __all__ = ["BIRD_LABELS", "label_things"]
 

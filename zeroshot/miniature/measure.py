@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zeroshot.draws import draw
-from zeroshot.engine import Addresses, Engine, to_uint8
 from zeroshot.miniature.attributes import encode
 from zeroshot.miniature.captions import CUB, caption, random_bird
 from zeroshot.miniature.label_things import BIRD_LABELS, label_things
 from zeroshot.miniature.photographs import CLUTTER_SHARE
 from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
-from zeroshot.parts import default_run
-from zeroshot.worlds import World
+from zeroshot.searching.draws import draw
+from zeroshot.searching.engine import Addresses, Engine, to_uint8
+from zeroshot.worlds.parts import default_run
+from zeroshot.worlds.world import World
 
 HELD_OUT = 987_654_321  # a seed that the recipe does not use
 

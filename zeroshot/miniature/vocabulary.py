@@ -15,8 +15,8 @@ from pathlib import Path
 
 from open_clip.tokenizer import SimpleTokenizer
 
-from zeroshot.labels import label_prompt, read_labels
 from zeroshot.miniature.captions import corpus
+from zeroshot.worlds.labels import label_prompt, read_labels
 
 HEADER = "#version: miniature"  # SimpleTokenizer skips the first line
 SENTENCES, MERGES = 20_000, 2_000

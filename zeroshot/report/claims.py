@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from zeroshot.files import write_text
 from zeroshot.report.claim_measures import (
     LARGEST_DISTANCE_SPREAD,
     LARGEST_SCORE_SPREAD,
@@ -29,6 +28,7 @@ from zeroshot.report.collect import curves
 from zeroshot.report.published import published_runs, published_table2
 from zeroshot.report.style import by_name
 from zeroshot.report.tables import images_needed, markdown, of_the_paper
+from zeroshot.storage.files import write_text
 
 HOLDS, FAILS, NOT_TESTED = "yes", "no", "not tested"
 

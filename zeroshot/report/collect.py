@@ -11,7 +11,7 @@ import pandas as pd
 from zeroshot.errors import UserError
 from zeroshot.metrics.best_score import mean_best_curve
 from zeroshot.metrics.expected_best import mean_expected_curve
-from zeroshot.rundir import read_metrics, read_run_table
+from zeroshot.runs.directory import read_metrics, read_run_table
 
 ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
 # Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.

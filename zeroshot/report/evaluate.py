@@ -12,9 +12,9 @@ import pandas as pd
 from zeroshot.errors import UserError
 from zeroshot.report.collect import collect
 from zeroshot.report.tables import table1
-from zeroshot.runs import run, run_path
+from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings, check_run
-from zeroshot.worlds import World
+from zeroshot.worlds.world import World
 
 PAPER_K = (1, 10, 20, 50, 100, 1000)
 PAPER_SEEDS = (42, 43, 44)
@@ -47,7 +47,7 @@ def evaluate(
 
     Raises:
         UserError: unknown generator, empty grid, or a number out of range, before anything runs.
-        EnvironmentFailure: as `zeroshot.runs.run`.
+        EnvironmentFailure: as `zeroshot.runs.run.run`.
 
     Example:
         >>> world = load_world("miniature")  # doctest: +SKIP

@@ -16,7 +16,7 @@ from zeroshot.report.figure3 import search_texts
 from zeroshot.report.redraw import redraw
 from zeroshot.report.style import NAMES
 from zeroshot.settings import RunSettings
-from zeroshot.worlds import World
+from zeroshot.worlds.world import World
 
 CAPTION = "a small blue bird with a white belly"
 FIRST_DRAWS = 4  # shown beside the winner and the last draw

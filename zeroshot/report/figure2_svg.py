@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from zeroshot.imagine import checkpoints
 from zeroshot.report.collect import curves
 from zeroshot.report.style import NAMES, by_name, k_style
+from zeroshot.runs.imagine import checkpoints
 
 # Of a panel, in SVG units.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 300, 52, 12, 10, 42

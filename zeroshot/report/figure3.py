@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from zeroshot.errors import UserError
-from zeroshot.protocols import cut
 from zeroshot.report.redraw import redraw
-from zeroshot.rundir import read_run_table
-from zeroshot.runs import run_path
-from zeroshot.search import Scores, Task, run_tasks
+from zeroshot.runs.directory import read_run_table
+from zeroshot.runs.run import run_path
+from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
 from zeroshot.settings import RunSettings, check_run
-from zeroshot.worlds import World
+from zeroshot.worlds.protocols import cut
+from zeroshot.worlds.world import World
 
 # The captions of the paper's Figure 3.
 PAPER_CAPTIONS = (

@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from zeroshot.files import write_bytes
-from zeroshot.imagine import checkpoints
 from zeroshot.report.collect import curves
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
+from zeroshot.runs.imagine import checkpoints
+from zeroshot.storage.files import write_bytes
 
 TITLE_CHARACTERS = 66  # of a title, above each panel
 FITTED = "thin lines: least-squares fits a + c·log b, natural logarithm"

@@ -14,13 +14,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from zeroshot.errors import UserError
-from zeroshot.imagine import checkpoints
-from zeroshot.protocols import cut
 from zeroshot.report.figure3 import species
 from zeroshot.report.redraw import read_settings, redraw
 from zeroshot.report.style import by_name
-from zeroshot.rundir import read_run_table
-from zeroshot.worlds import World
+from zeroshot.runs.directory import read_run_table
+from zeroshot.runs.imagine import checkpoints
+from zeroshot.worlds.protocols import cut
+from zeroshot.worlds.world import World
 
 
 @dataclass(frozen=True)

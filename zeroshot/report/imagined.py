@@ -20,10 +20,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.files import set_aside, sha256
-from zeroshot.imagine import SearchResult
-from zeroshot.prompts import Pairs
 from zeroshot.report.style import k_style
+from zeroshot.runs.imagine import SearchResult
+from zeroshot.searching.prompts import Pairs
+from zeroshot.storage.files import set_aside, sha256
 
 FILES = ("best.png", "strip.png", "curve.png", "labels.csv", "imagine.json")
 COLUMNS = 6  # pictures in a row of the strip

@@ -20,13 +20,13 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from zeroshot.files import write_text
 from zeroshot.report import page_facts, tables
 from zeroshot.report.figure2_svg import GEOMETRY, Figure2, figure2_svg
 from zeroshot.report.gallery import gallery
 from zeroshot.report.style import NAMES
 from zeroshot.report.thresholds import with_images_of
-from zeroshot.worlds import World
+from zeroshot.storage.files import write_text
+from zeroshot.worlds.world import World
 
 LARGEST = 256  # pixels a side of a picture in the gallery
 LOSSLESS = 128  # up to this side pictures are PNG, above it JPEG

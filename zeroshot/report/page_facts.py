@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from zeroshot.parts import departures
 from zeroshot.report.collect import images_made
 from zeroshot.report.redraw import read_settings
 from zeroshot.report.style import NAMES, by_name
 from zeroshot.report.thresholds import spread
 from zeroshot.settings import RunSettings
-from zeroshot.worlds import World
+from zeroshot.worlds.parts import departures
+from zeroshot.worlds.world import World
 
 TITLES = {
     "table1": "Table 1: best CLIP score and Fréchet distance",

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from zeroshot.draws import draw
-from zeroshot.engine import Addresses
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.pool import pool_addresses
+from zeroshot.searching.draws import draw
+from zeroshot.searching.engine import Addresses
+from zeroshot.searching.pool import pool_addresses
 from zeroshot.settings import RunSettings
-from zeroshot.worlds import World
+from zeroshot.worlds.world import World
 
 
 def read_settings(run: Path) -> RunSettings:

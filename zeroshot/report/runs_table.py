@@ -29,7 +29,7 @@ COLUMNS = {
     "seconds": "seconds",
     "when": "when",
 }
-# What a finished run holds (zeroshot/runs.py); run.log may be missing.
+# What a finished run holds (zeroshot/runs/run.py); run.log may be missing.
 FILES = ("config.yaml", "scores.parquet", "selected.parquet", "provenance.json", "metrics.json")
 PLACE = re.compile(r"/k=\d+/seed=\d+$")
 LOCK = re.compile(r"host (?P<host>\S+), pid (?P<pid>\d+)")

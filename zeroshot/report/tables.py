@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from zeroshot.files import write_text
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
+from zeroshot.storage.files import write_text
 
 MEASURES = ("best_clip_score", "frechet_distance")
 DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images

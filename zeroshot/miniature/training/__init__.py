@@ -1,1 +1,1 @@
-"""How the miniature's weights are made; nothing here is needed to use them."""
+"""How the miniature's weights are made; nothing here is needed to use them. Uses models and the rest of miniature."""

@@ -18,8 +18,8 @@ from zeroshot.miniature.training.biggan_twin import (
 )
 from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
-from zeroshot.parts import BIGGAN as SETTINGS
-from zeroshot.weights import resolve
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.parts import BIGGAN as SETTINGS
 
 STATISTICS_BATCH = 256  # images; four such batches for each of the 51 truncations
 

@@ -6,13 +6,13 @@ import random
 
 import torch
 
-from zeroshot.labels import label_prompt, read_labels
 from zeroshot.miniature.attributes import encode
 from zeroshot.miniature.captions import caption, describe, random_bird
 from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
 from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals, soften
 from zeroshot.miniature.training.pool import draw_pool, pictures, shifted
 from zeroshot.miniature.training.stage import step_generators
+from zeroshot.worlds.labels import label_prompt, read_labels
 
 BIRD_SHARE = 0.6  # of the pool and of each batch; the species described in the test split are none of the labels
 NAMED_SHARE = 0.2  # of a batch: "An image of jay"; what remains are labels described

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zeroshot.clip import Clip
 from zeroshot.miniature.training.captioned import Captioned
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.miniature.training.stage import Stage
-from zeroshot.parts import CLIP
-from zeroshot.weights import resolve
+from zeroshot.models.clip import Clip
+from zeroshot.storage.paths import resolve
+from zeroshot.worlds.parts import CLIP
 
 
 class CLIPStage(Stage[nn.Module]):

@@ -16,7 +16,7 @@ from zeroshot.errors import UserError
 from zeroshot.metrics.features import SmallFeatures
 from zeroshot.miniature.training.distil import Distillation, picture_loss
 from zeroshot.miniature.training.stage import Stage
-from zeroshot.weights import load_tensors
+from zeroshot.models.weights import load_tensors
 
 PERCEPTUAL = 0.5  # weight beside the loss on pixels
 

@@ -11,9 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from zeroshot.devices import choose_device
 from zeroshot.errors import UserError
-from zeroshot.files import check_writable, write_bytes, write_text
 from zeroshot.miniature import photographs
 from zeroshot.miniature.training.biggan import BigGANStage
 from zeroshot.miniature.training.clip import CLIPStage
@@ -23,8 +21,10 @@ from zeroshot.miniature.training.finishing import Finishing
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import Stage, train
-from zeroshot.provenance import git_commit
-from zeroshot.weights import PINS, sha256_of
+from zeroshot.models.devices import choose_device
+from zeroshot.storage.files import check_writable, write_bytes, write_text
+from zeroshot.storage.pins import PINS, sha256_of
+from zeroshot.version import git_commit
 
 BUILDERS: dict[str, Callable[[torch.device, int, StageRecipe], Stage[Any]]] = {
     "sagan": SAGANStage,

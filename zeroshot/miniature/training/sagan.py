@@ -7,10 +7,10 @@ from typing import cast
 import torch
 from torch import nn
 
-from zeroshot.generators.sagan import SAGAN
 from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
-from zeroshot.parts import SAGAN as SETTINGS
+from zeroshot.models.generators.sagan import SAGAN
+from zeroshot.worlds.parts import SAGAN as SETTINGS
 
 CALIBRATION_BATCHES = 120
 

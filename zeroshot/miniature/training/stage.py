@@ -20,8 +20,8 @@ from torch import nn
 from tqdm import tqdm
 
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.files import check_writable, set_aside, write_bytes
 from zeroshot.miniature.training.recipe import StageRecipe
+from zeroshot.storage.files import check_writable, set_aside, write_bytes
 
 M = TypeVar("M", bound=nn.Module)
 

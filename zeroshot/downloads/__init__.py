@@ -1,7 +1,0 @@
-"""Everything of `world=paper` that is downloaded: what it is, where it comes from, how it is fetched and checked."""
-
-from zeroshot.downloads.extract import extract
-from zeroshot.downloads.fetch import fetch
-from zeroshot.downloads.table import ITEMS, Item, item_path
-
-__all__ = ["ITEMS", "Item", "extract", "fetch", "item_path"]

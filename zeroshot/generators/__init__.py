@@ -1,1 +1,0 @@
-"""Class-conditional generators: z and a class index in, an image out."""

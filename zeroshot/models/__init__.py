@@ -1,0 +1,1 @@
+"""CLIP, generators, weights and devices: what computes. Uses storage; knows no world and no run."""

@@ -1,0 +1,92 @@
+"""What a finished run's metrics.json holds: the paper's three measures of its scores and selected images."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
+from zeroshot.metrics.features import resized
+from zeroshot.metrics.frechet import frechet_distance
+from zeroshot.metrics.images_to_threshold import images_to_threshold
+from zeroshot.runs.pooled import pooled_winners
+from zeroshot.searching.algorithm1 import Scores, Task, winners
+from zeroshot.searching.engine import Addresses, Engine
+from zeroshot.settings import RunSettings
+from zeroshot.worlds.finite import check_rows
+from zeroshot.worlds.protocols import Searched
+from zeroshot.worlds.references import PICTURE_BATCH
+from zeroshot.worlds.world import World
+
+logger = logging.getLogger(__name__)
+
+
+def count_truncated(world: World, images: list[Searched]) -> int:
+    """How many captions CLIP's context cuts; warns with their number and where the first is cut."""
+    captions = [(image, row) for image in images for row in range(len(image.captions))]
+    places = world.clip.tokenise([image.captions[row] for image, row in captions])[1]
+    cut = [(image, row, place) for (image, row), place in zip(captions, places, strict=True) if place is not None]
+    if cut:
+        image, row, place = cut[0]
+        logger.warning(
+            "%d of %d captions are longer than CLIP's context of %d tokens and are cut; the first is caption %d of %s, "
+            "before %r",
+            *(len(cut), len(captions), world.clip.context_length, image.caption_ids[row], image.image_id),
+            image.captions[row][place : place + 30],
+        )
+    return len(cut)
+
+
+def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
+    """Generate the selected images again and measure: what metrics.json holds but for truncated_captions, seconds."""
+    if scores.image_index is None:
+        selected = winners(engine, tasks, scores, settings.k, settings.seed)
+    else:
+        selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
+    kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
+
+    def name(row: int) -> str:
+        task, b = int(kept[row]), int(scores.best_b[kept[row]])
+        where = f"caption of {tasks[task].image_id}, b = {b}, class {scores.class_index[task, b - 1]}"
+        return f"a feature of {settings.generator.name}'s image at seed {settings.seed}, {where}"
+
+    features = check_rows(image_features(world, engine, selected[kept], settings.protocol.saved_side), name)
+    images = scores.score.size
+    return {
+        "best_clip_score": best_clip_score(scores.score),
+        "frechet_distance": frechet_distance(world.test_features, features),
+        "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
+        "threshold": world.threshold,
+        "captions": len(tasks),
+        "b_max": settings.b_max,
+        "k": settings.k,
+        "seed": settings.seed,
+        "generator": settings.generator.name,
+        "world": settings.world.name,
+        "protocol": settings.protocol.name,
+        "clip": world.clip.identity["model"],
+        "precision": settings.precision,
+        "images": images,
+        "images_generated": len(kept),
+        "distinct_selected": len(np.unique(selected.latent[:, 0])),
+    }
+
+
+def image_features(world: World, engine: Engine, where: Addresses, saved_side: int | None = None) -> np.ndarray:
+    """Features of generated images, float64 [n, dim]; only a batch of them is in memory at once.
+
+    Args:
+        world, engine: the feature extractor's and the generator's.
+        where: the images' addresses.
+        saved_side: pixels a side at which they are saved before; None: as they were generated.
+    """
+    per = max(PICTURE_BATCH, engine.batch_size)
+    parts = [np.empty((0, world.features.dim))]
+    starts = range(0, len(where), per)
+    for start in tqdm(starts, desc="selected images", unit="batch", leave=False, disable=None, delay=2):
+        pictures = engine.pictures(where[start : start + per])
+        parts.append(world.extract(resized(pictures, saved_side) if saved_side else pictures))
+    return np.concatenate(parts)

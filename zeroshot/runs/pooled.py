@@ -1,0 +1,160 @@
+"""Algorithm 1 answered from a shared pool: the same draws of y, their images from the pool instead of the generator."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.searching.algorithm1 import Scores, Task, check_finite
+from zeroshot.searching.engine import Addresses
+from zeroshot.searching.pool import NotFinite, Pool, pool_addresses
+from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken, make_plan
+from zeroshot.settings import RunSettings
+from zeroshot.storage.files import set_aside, write_text
+from zeroshot.storage.shard import WHOLE, Shard
+from zeroshot.version import __version__
+from zeroshot.worlds.protocols import Searched, in_protocol
+from zeroshot.worlds.world import World
+
+
+@dataclasses.dataclass(frozen=True)
+class PooledSearch:
+    """The pool of a run's generator and seed, and the plan that says how deep it is."""
+
+    pool: Pool
+    plan: Plan
+    name_draw: Callable[[PooledSearch, NotFinite], str]  # which of the run's draws takes an image, in words
+
+    def fill(self, should_stop: Callable[[], bool] = lambda: False, shard: Shard = WHOLE) -> int:
+        """Make what is missing of the plan's images, or of a shard's part of them; returns their number.
+
+        Raises EnvironmentFailure for an embedding that is not finite, with a draw that takes it.
+        """
+        try:
+            return self.pool.fill(*self.plan.addresses(), should_stop, shard)
+        except NotFinite as broken:
+            raise EnvironmentFailure(
+                f"embedding of {type(self.pool.engine.generator).__name__} at seed {self.pool.seed}, "
+                f"{self.name_draw(self, broken)}, class {broken.class_index} (image {broken.image_index} of its pool) "
+                "is not finite: weights or precision are at fault"
+            ) from None
+
+    def draws(self, tasks: list[Task], k: int, b_max: int) -> tuple[np.ndarray, np.ndarray]:
+        """Class index and image index of every draw, int64 [tasks, b_max] each."""
+        seed = self.pool.seed
+        class_index = classes_drawn(tasks, k, b_max, seed, self.pool.engine.generator.z_dim)
+        return class_index, images_taken(class_index, self.plan.depth, seed, [task.image_id for task in tasks])
+
+    def score(self, tasks: list[Task], class_index: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+        """Cosine of each draw's image with its caption, float64 [tasks, b_max], for int64 indices of that shape."""
+        images = self.pool.embeddings(class_index.ravel(), image_index.ravel())  # [tasks * b_max, D]
+        text = np.concatenate([task.text[task.caption[: class_index.shape[1]]] for task in tasks])
+        return np.einsum("nd,nd->n", images.astype(np.float64), text.astype(np.float64)).reshape(class_index.shape)
+
+    @property
+    def filled(self) -> bool:
+        """Whether all of the plan's images are there, once `fill` has been called."""
+        return self.pool.filled(*self.plan.addresses())
+
+    def run_tasks(self, tasks: list[Task], k: int, b_max: int) -> Scores:
+        """Algorithm 1 for all captions; the pool must be filled. Raises EnvironmentFailure for a score not finite."""
+        engine, seed = self.pool.engine, self.pool.seed
+        class_index, image_index = self.draws(tasks, k, b_max)
+        scores = Scores(class_index, self.score(tasks, class_index, image_index), image_index)
+        check_finite(engine, tasks, scores, seed)
+        return scores
+
+
+def pooled_winners(scores: Scores, seed: int, z_dim: int) -> Addresses:
+    """Addresses of the best image of each task, to generate it again."""
+    rows, won = np.arange(len(scores.score)), scores.best_b - 1
+    assert scores.image_index is not None
+    return pool_addresses(seed, scores.class_index[rows, won], scores.image_index[rows, won], z_dim)
+
+
+def pooled_search(world: World, settings: RunSettings, images: list[Searched], output: Path) -> PooledSearch:
+    """The pool and the plan of a run, under <output>/<world>/pools; a plan that was made once is read, never made anew.
+
+    Args:
+        images: the test images searched for (`searched`).
+        output: root of all outputs.
+    """
+    folder = output / settings.world.name / "pools"
+    engine = world.engine(settings.generator, settings.batch_size)
+    z_dim, classes = engine.generator.z_dim, len(world.labels)
+    ks = sorted({*settings.search.k, settings.k})
+    inputs = {
+        "clip": world.clip.identity,
+        "protocol": dataclasses.asdict(settings.protocol),
+        "captions": [[image.image_id, image.captions] for image in images],
+        "k": ks,
+        "b_max": settings.b_max,
+        "share": settings.search.share,
+        "seed": settings.seed,
+        "z_dim": z_dim,
+        "version": __version__,
+    }
+
+    def compute() -> np.ndarray:
+        tasks = world.tasks(images)
+        drawn = [classes_drawn(tasks, k, settings.b_max, settings.seed, z_dim) for k in ks]
+        return make_plan(drawn, classes, settings.search.share).depth
+
+    plan = Plan(_frozen(folder / "plans" / f"{_digest(inputs)}.json", ks, settings, compute))
+    identity = {
+        "generator": dataclasses.asdict(in_protocol(settings.generator, settings.protocol)),
+        "weights_sha256": world.generator_sha256(settings.generator),
+        "clip": world.clip.identity,
+        "clip_normalisation": settings.protocol.clip_normalisation,
+        "batch_size": settings.batch_size,
+        "precision": settings.precision,
+        "compile": settings.compile,
+        "version": __version__,
+    }
+    name = f"{settings.generator.name}-{_digest(identity | {'seed': settings.seed})}"
+
+    def name_draw(search: PooledSearch, image: NotFinite) -> str:
+        for k in (settings.k, *ks):
+            class_index, image_index = search.draws(world.tasks(images), k, settings.b_max)
+            here = np.argwhere((class_index == image.class_index) & (image_index == image.image_index))
+            if len(here):
+                return f"caption of {images[here[0, 0]].image_id}, b = {here[0, 1] + 1}, k = {k}"
+        return "in a block of the pool with images that this run takes"
+
+    return PooledSearch(Pool(folder / name, engine, settings.seed, identity), plan, name_draw)
+
+
+def _frozen(path: Path, ks: list[int], settings: RunSettings, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """The depth in a plan file, int64 [classes], written first where there is none or a damaged one."""
+    depth = _read_plan(path)
+    if depth is None:
+        depth = compute()
+        content = {"k": ks, "b_max": settings.b_max, "seed": settings.seed, "share": settings.search.share}
+        content |= {"images": Plan(depth).images, "digest": Plan(depth).digest, "depth": depth.tolist()}
+        write_text(path, json.dumps(content) + "\n")
+    return depth
+
+
+def _read_plan(path: Path) -> np.ndarray | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        depth = np.array(content["depth"], dtype=np.int64)
+        if Plan(depth).digest == content["digest"]:
+            return depth
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        pass
+    set_aside(path)
+    return None
+
+
+def _digest(inputs: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,183 @@
+"""Batched generate -> embed -> score over any list of addresses.
+
+On CPUs the batch size changes the last bits of an embedding, the place in a batch and the neighbours do not. So every
+batch has one physical size, the last one padded, and that size belongs to a run's identity.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.models.clip import Clip
+from zeroshot.models.devices import device_name
+from zeroshot.models.generators.base import Generator
+from zeroshot.models.precision import arithmetic
+from zeroshot.searching.batches import is_out_of_memory
+from zeroshot.searching.draws import choose_rank, draw
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What to draw: per image its latent uniforms float64 [n, z_dim] and its class index int64 [n]."""
+
+    latent: np.ndarray
+    class_index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.class_index)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Addresses:
+        return Addresses(self.latent[rows], self.class_index[rows])
+
+    @staticmethod
+    def join(parts: list[Addresses]) -> Addresses:
+        """Put lists of addresses behind one another."""
+        return Addresses(
+            np.concatenate([part.latent for part in parts]), np.concatenate([part.class_index for part in parts])
+        )
+
+
+def addresses(seed: int, image_id: str, b_start: int, b_stop: int, top_k: np.ndarray, z_dim: int) -> Addresses:
+    """Addresses of draws b_start … b_stop - 1 of one image.
+
+    `top_k` holds its top k class indices: int64 [k], or [b_stop - b_start, k] where they are others at every b.
+    """
+    draws = draw(seed, image_id, b_start, b_stop, z_dim)
+    rank = choose_rank(draws.label, top_k.shape[-1])
+    return Addresses(draws.latent, top_k[rank] if top_k.ndim == 1 else top_k[np.arange(len(rank)), rank])
+
+
+class Engine:
+    """A generator and a CLIP, run in batches of one physical size on one device.
+
+    While a batch runs, a thread makes the next one's z; nothing waits for the device until a call's end. Where memory
+    ends, the batch is halved for good, with a warning, and the batch in hand is done again.
+
+    Args:
+        generator, clip: in evaluation mode on one device, in the number type of clip's precision.
+        batch_size: the physical batch.
+        compiled: let torch.compile fuse the generator's and the image tower's element-wise work.
+    """
+
+    def __init__(self, generator: Generator, clip: Clip, batch_size: int = 64, compiled: bool = False) -> None:
+        self.generator, self.clip, self.batch_size = generator, clip, batch_size
+        self.device = clip.device  # a generator need not have parameters
+        self.generate = torch.compile(generator, dynamic=False) if compiled else generator
+        self._encode = torch.compile(clip.forward, dynamic=False) if compiled else clip.forward
+        self.compiled = compiled
+
+    def images(self, where: Addresses) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield (rows, images float32 [batch, 3, S, S] in [-1, 1]); the last batch ends in padding beyond its rows."""
+        for rows, z, class_index in self._inputs(where, 0):
+            with self.computing():
+                images = self.generate(z, class_index)
+            yield rows, images
+
+    def embed(self, where: Addresses) -> np.ndarray:
+        """CLIP embeddings of the images, float32 unit vectors [n, D]."""
+        return self._each(where, self._encode) if len(where) else np.empty((0, self.clip.embed_dim), dtype=np.float32)
+
+    def scores(self, where: Addresses, text: np.ndarray) -> np.ndarray:
+        """Cosine of each image with its text: `text` holds unit vectors [n, D]; float64 [n]."""
+        return np.einsum("nd,nd->n", self.embed(where).astype(np.float64), text.astype(np.float64))
+
+    def pictures(self, where: Addresses) -> np.ndarray:
+        """The images themselves, uint8 [n, S, S, 3]."""
+        size = self.generator.image_size
+        return self._each(where, to_bytes) if len(where) else np.empty((0, size, size, 3), dtype=np.uint8)
+
+    def _each(self, where: Addresses, finish: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+        """finish(images) of every address, in one array on the host."""
+        found: torch.Tensor | None = None
+        start = 0
+        while start < len(where):
+            try:
+                with self.computing():
+                    for rows, z, class_index in self._inputs(where, start):
+                        part = finish(self.generate(z, class_index))[: rows.stop - rows.start]
+                        if found is None:
+                            pinned = self.device.type == "cuda"
+                            found = torch.empty((len(where), *part.shape[1:]), dtype=part.dtype, pin_memory=pinned)
+                        found[rows].copy_(part, non_blocking=True)
+                        start = rows.stop
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        assert found is not None  # whoever calls has at least one address
+        return found.numpy()
+
+    def _inputs(self, where: Addresses, start: int) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
+        """Yield (rows, z [batch, z_dim], class_index [batch]) on the device, each made while the one before is used."""
+        slices = [slice(at, min(at + self.batch_size, len(where))) for at in range(start, len(where), self.batch_size)]
+        with ThreadPoolExecutor(1, "z") as ahead:
+            waiting = ahead.submit(self._input, where, slices[0]) if slices else None
+            for rows, following in zip(slices, [*slices[1:], None], strict=True):
+                assert waiting is not None
+                z, class_index = waiting.result()
+                if following:
+                    waiting = ahead.submit(self._input, where, following)
+                yield rows, z.to(self.device, non_blocking=True), class_index.to(self.device, non_blocking=True)
+
+    @torch.no_grad()
+    def _input(self, where: Addresses, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """z and class index of a batch on the host, padded to its physical size; pinned for a GPU."""
+        padding = self.batch_size - (rows.stop - rows.start)
+        latent = np.pad(where.latent[rows], ((0, padding), (0, 0)), mode="edge")
+        class_index = torch.from_numpy(np.pad(where.class_index[rows], (0, padding), mode="edge"))
+        z = self.generator.latent(torch.from_numpy(latent)).to(self.generator.input_dtype)
+        return (z.pin_memory(), class_index.pin_memory()) if self.device.type == "cuda" else (z, class_index)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """The precision's arithmetic, without gradients; where torch.compile fails, one line instead of its pages."""
+        without_gradients = torch.no_grad() if self.compiled else torch.inference_mode()  # it cannot trace the latter
+        with arithmetic(self.clip.precision), without_gradients:
+            if not self.compiled:
+                yield
+                return
+            try:
+                yield
+            except torch._dynamo.exc.TorchDynamoException as error:
+                lines = str(getattr(error, "inner_exception", error)).strip().splitlines() or [type(error).__name__]
+                raise EnvironmentFailure(
+                    f"compile = true, but torch.compile failed ({lines[0]}): give compile=false"
+                ) from error
+
+    def _halve(self, reason: str) -> None:
+        name = type(self.generator).__name__
+        if self.batch_size == 1:
+            raise EnvironmentFailure(
+                f"out of memory: not even one image of {name} fits into the memory of {device_name(self.device)} "
+                f"({reason}): free memory, or give another device=… or precision=bf16"
+            )
+        logger.warning(
+            "out of memory at a batch of %d images of %s (%s): going on with %d; scores agree to 1e-5, not bit for bit",
+            *(self.batch_size, name, reason, self.batch_size // 2),
+        )
+        self.batch_size //= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def to_bytes(images: torch.Tensor) -> torch.Tensor:
+    """[-1, 1] float [n, 3, S, S] -> uint8 [n, S, S, 3] on the same device, rounded to nearest."""
+    scaled = (images.float() + 1) * 127.5
+    return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def to_uint8(images: torch.Tensor) -> np.ndarray:
+    """`to_bytes` as an array on the host."""
+    return to_bytes(images).cpu().numpy()

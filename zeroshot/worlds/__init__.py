@@ -1,0 +1,1 @@
+"""A world put together: labels, parts, protocols, references. Uses searching, metrics, models, data and storage."""
