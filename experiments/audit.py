@@ -10,8 +10,9 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
-from experiments.grid import checked_world, grid_settings, run_grid
+from experiments.grid import GridPlan, checked_world, grid_plan, run_grid
 from zeroshot.report.tables import DISTINCT, markdown
+from zeroshot.report.titles import seeds_of, what_of
 from zeroshot.settings import ProtocolSettings, RunSettings
 from zeroshot.storage.files import write_text
 from zeroshot.worlds.parts import PROTOCOLS
@@ -34,9 +35,8 @@ def protocols() -> dict[str, ProtocolSettings]:
 
 def audit(config: DictConfig, stop: StopRequest) -> None:
     """Run both generators at the configured k under each protocol; print and write tables/audit.csv and .md."""
-    base = [settings for settings in grid_settings(config) if settings.k == config.k]
-    if not base:
-        base = [dataclasses.replace(s, k=config.k) for s in grid_settings(config) if s.k == config.grid.k[0]]
+    plan = grid_plan(config)
+    base = [dataclasses.replace(point, k=config.k) for point in plan.runs if point.k == config.grid.k[0]]
     grids: dict[str, list[RunSettings]] = {
         name: [dataclasses.replace(settings, protocol=protocol) for settings in base]
         for name, protocol in protocols().items()
@@ -50,15 +50,23 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
             runs.groupby("generator", sort=False)[[*MEASURES, DISTINCT]].mean().assign(protocol=name).reset_index()
         )
     table = differences(pd.concat(rows, ignore_index=True))
-    folder = Path(config.output) / base[0].world.name / "audit"
+    folder, first = audit_folder(plan, config.k), base[0]
     title = (
-        f"Audit: each departure of the released code alone (world: {base[0].world.name}, k = {config.k}, "
-        f"{base[0].captions} captions, b = {base[0].b_max}, {len(config.grid.seeds)} seeds, {base[0].search.in_words})"
+        f"Audit: each departure of the released code alone (world: {first.world.name}, {what_of(base)}, "
+        f"{first.captions} captions, b = {first.b_max}, {seeds_of(base)}, {first.search.in_words})"
     )
     shown = markdown(shaped(table))
     write_text(folder / "audit.csv", table.to_csv(index=False))
     write_text(folder / "audit.md", f"**{title}**\n\n{shown}\n")
     print(f"{title}\n\n{shown}\n\n→ {folder / 'audit'}.csv, .md\n")
+
+
+def audit_folder(plan: GridPlan, k: int) -> Path:
+    """outputs/<world>/audit, or below it a folder that says in what this one's settings, grid or k differ."""
+    place = plan.folder.relative_to(plan.output / plan.runs[0].world.name)  # <variant>, or <variant>/grids/<name>
+    told = [part for part in (place.parts[0], *place.parts[2:]) if part != plan.runs[0].protocol.name]
+    told += [] if k == RunSettings.k else [f"k-{k}"]
+    return plan.output / plan.runs[0].world.name / "audit" / "_".join(told)
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:

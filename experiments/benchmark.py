@@ -19,9 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded
-from zeroshot.benchmark.driver import benchmark
-from zeroshot.benchmark.report import history_row
-from zeroshot.benchmark.settings import PARTS, BenchmarkSettings
+from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.errors import Interrupted
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler is quiet, unless the user wants to hear it
@@ -31,6 +29,10 @@ ConfigStore.instance().store(name="benchmark_schema", node=BenchmarkSettings)
 
 def measure(settings: BenchmarkSettings, stop: StopRequest) -> None:
     """Measure what the settings say, and print it."""
+    check(settings)
+    from zeroshot.benchmark.driver import benchmark
+    from zeroshot.benchmark.report import history_row
+
     written: list[Path] = []
 
     def finished(part: str, path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
+from zeroshot.errors import UserError
+from zeroshot.report.collect import check_curve
 from zeroshot.settings import (
     ClipSettings,
     DataSettings,
@@ -18,8 +20,9 @@ from zeroshot.settings import (
     RunSettings,
     SearchSettings,
     WorldSettings,
+    check_device_name,
 )
-from zeroshot.storage.shard import WHOLE
+from zeroshot.storage.shard import WHOLE, Shard
 from zeroshot.worlds.parts import PROTOCOLS, WORLDS
 
 
@@ -109,6 +112,16 @@ def register() -> None:
 
 
 def run_settings(config: DictConfig) -> RunSettings:
-    """The part of a composed configuration that decides a run's numbers."""
+    """The part of a composed configuration that decides a run's numbers; the rest of it is checked too.
+
+    Raises UserError for whatever can be refused before anything is loaded.
+    """
     plain: Any = OmegaConf.to_object(config)
+    check_device_name(plain.device)
+    Shard.parse(plain.shard)
+    check_curve(plain.curve)
+    if plain.page.captions < 1:
+        raise UserError(
+            f"page.captions = {plain.page.captions}, but a gallery shows at least one caption: give 1 or more"
+        )
     return RunSettings(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(RunSettings)})

@@ -27,11 +27,10 @@ from experiments.config import register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.report import imagined
-from zeroshot.runs.provenance import surroundings
-from zeroshot.searching.prompts import Pairs
-from zeroshot.settings import DataSettings, RunSettings, check_run
+from zeroshot.searching.prompts import Pairs, sentence
+from zeroshot.settings import DataSettings, RunSettings
 from zeroshot.storage.files import check_writable
-from zeroshot.worlds.loading import check_present
+from zeroshot.worlds.sources import check_present
 from zeroshot.worlds.world import World
 
 register()
@@ -42,11 +41,10 @@ def imagine(config: DictConfig, typed: dict[str, str], stop: StopRequest) -> Non
     configured: Any = OmegaConf.to_object(config)
     prompts = choose_prompts(typed, {key: getattr(configured, key) for key in KEYS})
     settings, output = run_settings(config), Path(config.output)
-    world = World(settings, config.device, cache=output / "cache")
-    check_run(settings, len(world.labels))
     if settings.search.images != "fresh":
         raise UserError(f"search.images = {settings.search.images!r}, but a prompt's images are always drawn fresh")
     check_present(without_photographs(settings))
+    world = World(settings, config.device, cache=output / "cache")
     settings = dataclasses.replace(settings, batch_size=world.physical_batch(settings.generator, settings.batch_size))
     folder = output / world.name / "imagine"
     check_writable(folder)  # whoever waits for a search should not learn at its end that it cannot be kept
@@ -71,12 +69,14 @@ def one_prompt(
     found = imagined.read(folder)
     content = found
     if content is None:
+        from zeroshot.runs.provenance import surroundings
+
         result = search(world, settings, pairs, done, stop)
         provenance = surroundings(world) | {"weights_sha256": weights}
         content = imagined.write(result, folder, identity["settings"], provenance)
     best = content["best"]
     return (
-        f"{imagined.sentence(pairs)}\n"
+        f"{sentence(pairs)}\n"
         f"  world {world.name}, {settings.generator.name}, k = {settings.k}: "
         f"score {best['score']:.4f} at b = {best['b']} of {settings.b_max}, {best['label']}\n"
         f"→ {folder}: {', '.join(imagined.FILES)}{' (made before)' if found else ''}"
@@ -85,7 +85,7 @@ def one_prompt(
 
 def search(world: World, settings: RunSettings, pairs: Pairs, done: str, stop: StopRequest) -> zeroshot.SearchResult:
     """Algorithm 1 with a progress bar that shows the best score so far; asked to stop, it raises Interrupted."""
-    title = " ".join(imagined.sentence(pairs).split())
+    title = " ".join(sentence(pairs).split())
     title = title if len(title) <= 30 else f"{title[:29]}…"
     with tqdm(total=settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar, one_line_warnings():
 

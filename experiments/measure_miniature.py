@@ -16,18 +16,19 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import UserError
-from zeroshot.miniature import measure
-from zeroshot.miniature.label_things import BIRD_LABELS
+from zeroshot.progress import doing
 from zeroshot.report.tables import markdown
 from zeroshot.storage.files import check_writable, write_text
-from zeroshot.worlds.world import World, load_world
+
+if TYPE_CHECKING:
+    from zeroshot.miniature.measure import Accuracy
+    from zeroshot.worlds.world import World
 
 # Birds that everybody knows, then things of other kinds.
 SHEET = (11, 14, 22, 130, 84, 88, 94, 99, 145, 24, 15, 17, 207, 281, 2, 65, 323, 436, 950, 980)
@@ -35,8 +36,10 @@ SHEET = (11, 14, 22, 130, 84, 88, 94, 99, 145, 24, 15, 17, 207, 281, 2, 65, 323,
 
 def measured(world: World) -> dict[str, float]:
     """Every figure of docs/miniature.md, by name."""
+    from zeroshot.miniature import measure
+
     names = world.generator_names
-    steps: dict[str, Callable[[], float | measure.Accuracy]] = {
+    steps: dict[str, Callable[[], float | Accuracy]] = {
         "label accuracy on renders": lambda: measure.accuracy_on_renders(world)
     }
     steps |= {f"label accuracy on {name}": partial(measure.accuracy_on_generated, world, name) for name in names}
@@ -66,10 +69,17 @@ def options(arguments: list[str]) -> Path:
 
 def main(stop: StopRequest) -> None:
     """Measure, print and write."""
-    import pandas as pd
-
     folder = options(sys.argv[1:])
     check_writable(folder)
+    with doing("loading PyTorch and open_clip"):
+        import numpy as np
+        import pandas as pd
+        from PIL import Image
+
+        from zeroshot.miniature import measure
+        from zeroshot.miniature.label_things import BIRD_LABELS
+        from zeroshot.worlds.world import load_world
+
     world = load_world("miniature", cache="outputs/cache")
     figures = measured(world)
     write_text(folder / "measured.json", json.dumps(figures, indent=2) + "\n")

@@ -18,19 +18,22 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.models.devices import device_name
-from zeroshot.paper import rehearsal
+from zeroshot.progress import doing
 from zeroshot.report.tables import markdown
+from zeroshot.settings import PRECISIONS, check_device_name
 from zeroshot.storage.files import write_text
 from zeroshot.worlds.parts import default_run, world_parts
-from zeroshot.worlds.world import World
+
+if TYPE_CHECKING:
+    from zeroshot.paper.rehearsal import Cost
+    from zeroshot.worlds.world import World
 
 ALLOWED = {"world": "paper", "device": "auto", "precision": "fp32", "compile": "false", "output": "outputs"}
 # Images per batch that are tried: a CPU gains nothing from large ones.
@@ -47,13 +50,20 @@ def options(arguments: list[str]) -> dict[str, str]:
     chosen = ALLOWED | given
     if chosen["world"] != "paper":
         raise UserError(f"world = {chosen['world']!r}, but only world=paper needs a rehearsal: the miniature just runs")
+    check_device_name(chosen["device"])
+    if chosen["precision"] not in PRECISIONS:
+        raise UserError(f"precision = {chosen['precision']!r}, but allowed is {', '.join(PRECISIONS)}")
     if chosen["compile"] not in ("true", "false"):
         raise UserError(f"compile = {chosen['compile']!r}, but allowed are true and false")
     return chosen
 
 
-def stages(world: World, stop: StopRequest) -> list[rehearsal.Cost]:
+def stages(world: World, stop: StopRequest) -> list[Cost]:
     """Each generator at each batch size; a batch that does not fit into memory ends the series."""
+    import torch
+
+    from zeroshot.paper import rehearsal
+
     kind = world.device.type
     costs = []
     for name in tqdm(world_parts("paper").generators, desc="generators", disable=None):
@@ -69,8 +79,10 @@ def stages(world: World, stop: StopRequest) -> list[rehearsal.Cost]:
     return costs
 
 
-def report(costs: list[rehearsal.Cost], extraction: float, frechet: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def report(costs: list[Cost], extraction: float, frechet: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Images per second by stage, and the predicted grid by batch size."""
+    from zeroshot.paper.rehearsal import grid_seconds
+
     measured = pd.DataFrame(
         [
             [c.generator, str(c.batch_size), *(f"{v:.2f}" for v in (c.generate, c.prepare, c.embed, c.whole, c.memory))]
@@ -81,7 +93,7 @@ def report(costs: list[rehearsal.Cost], extraction: float, frechet: float) -> tu
     rows = []
     for batch in sorted({c.batch_size for c in costs}):
         both = [c for c in costs if c.batch_size == batch]
-        hours = rehearsal.grid_seconds(both, extraction, frechet) / 3600
+        hours = grid_seconds(both, extraction, frechet) / 3600
         memory = max(c.memory for c in both)
         if len(both) == len(world_parts("paper").generators):
             rows.append([str(batch), f"{hours:,.1f}", f"{hours / 24:,.1f}", f"{memory:.1f}"])
@@ -91,6 +103,9 @@ def report(costs: list[rehearsal.Cost], extraction: float, frechet: float) -> tu
 def main(stop: StopRequest) -> None:
     """Rehearse, measure, print and write."""
     chosen = options(sys.argv[1:])
+    with doing("loading PyTorch and open_clip"):
+        from zeroshot.paper import rehearsal
+
     world = rehearsal.rehearsal_world(chosen["device"], chosen["precision"], chosen["compile"] == "true")
     costs = stages(world, stop)
     extraction = rehearsal.extraction_rate(world, REPEATS[world.device.type])
@@ -100,7 +115,7 @@ def main(stop: StopRequest) -> None:
     text = "\n".join(
         [
             "REHEARSAL: random weights, synthetic photographs; true sizes. No number here is a result.",
-            f"device: {device_name(world.device)}, precision: {chosen['precision']}, compile: {chosen['compile']}",
+            f"device: {world.models.device_name}, precision: {chosen['precision']}, compile: {chosen['compile']}",
             "",
             "Images per second of each stage:",
             "",

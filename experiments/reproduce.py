@@ -14,10 +14,8 @@ from experiments.audit import audit
 from experiments.cli import StopRequest, guarded
 from experiments.config import register
 from experiments.figures import draw_figure1, draw_figure3
-from experiments.grid import grid_settings, run_grid
+from experiments.grid import grid_plan, run_grid
 from experiments.results import WRITERS, Results, write_page
-from zeroshot.report.collect import check_curve
-from zeroshot.report.gallery import check_captions
 
 register()
 
@@ -39,16 +37,14 @@ TARGETS = ("table1", "table2", "table3", "figure1", "figure2", "figure3", "claim
 
 def reproduce(target: str, config: DictConfig, stop: StopRequest) -> None:
     """Write what `target` asks for, and print its tables in the paper's shape."""
-    check_curve(config.curve)
-    check_captions(config.page.captions)
     if target == "audit":
         audit(config, stop)
     elif target in DRAWN:
         DRAWN[target](config, stop)
     else:
-        grid = grid_settings(config)
-        world, runs = run_grid(grid, config, stop)
-        results = Results(config, grid[0], world, runs)
+        plan = grid_plan(config)
+        world, runs = run_grid(plan.runs, config, stop)
+        results = Results(config, plan, world, runs)
         for name in OF_THE_GRID[target]:
             told = WRITERS[name](results)
             if target in (name, "all"):

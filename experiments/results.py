@@ -1,4 +1,7 @@
-"""What is written of a whole grid: Tables 1 to 3, Figure 2 in both versions, and the claims."""
+"""What is written of a whole grid: Tables 1 to 3, Figure 2 in both versions, and the claims.
+
+Each writer imports what it draws with: a table needs neither matplotlib nor a model.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,32 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
-from zeroshot.report import claims, figures, page, tables
+from experiments.grid import GridPlan
+from zeroshot.report import claims, tables
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
-from zeroshot.settings import RunSettings
+from zeroshot.report.titles import setting_of
 from zeroshot.storage.files import write_text
-from zeroshot.worlds.parts import variant
 from zeroshot.worlds.world import World
 
 
 @dataclass(frozen=True)
 class Results:
-    """A grid that has been run: its world, its runs as a collected table, the settings that they share."""
+    """A grid that has been run: its plan, its world, its runs as a collected table."""
 
     config: DictConfig
-    settings: RunSettings
+    plan: GridPlan
     world: World
     runs: pd.DataFrame
 
     @property
     def folder(self) -> Path:
-        """outputs/<world>/<protocol>."""
-        return Path(self.config.output) / self.world.name / variant(self.settings)
+        """Where everything is written."""
+        return self.plan.folder
 
     @property
     def setting(self) -> str:
         """What every title ends with; names the world."""
-        shared = self.settings
-        return (
-            f"world: {self.world.name}, protocol: {shared.protocol.name}, {shared.captions} captions, "
-            f"b = {shared.b_max}, {len(self.config.grid.seeds)} seeds, {shared.search.in_words}"
-            f"{self.world.partial_note()}"
-        )
+        return f"{setting_of(self.plan.runs)}{self.world.partial_note()}"
 
     @property
     def curve(self) -> str:
@@ -83,6 +81,8 @@ def write_table3(results: Results) -> str:
 
 def write_figure2(results: Results) -> str:
     """Figure 2, and figure2_log with its fits, as PNG and PDF."""
+    from zeroshot.report import figures
+
     what = "mean best CLIP score" if results.curve == "run" else "mean expected best CLIP score"
     title = f"Figure 2: {what} against images drawn ({results.setting})"
     told = [title]
@@ -102,6 +102,8 @@ def write_claims(results: Results) -> str:
 
 def write_page(results: Results) -> str:
     """The page, page/index.html: last, because it shows what the others have written."""
+    from zeroshot.report import page
+
     shown = results.config.page
     path = page.write_page(results.world, results.runs, results.folder, shown.captions, shown.k, results.curve)
     return f"Page ({results.setting})\n→ {path}"
@@ -118,5 +120,5 @@ WRITERS: dict[str, Callable[[Results], str]] = {
 
 def _write_table(results: Results, name: str, table: pd.DataFrame, title: str) -> str:
     folder, own = results.folder / "tables", results.named(name) if name == "table2" else name
-    shaped = tables.write_tables(name, table, title, folder, results.settings.b_max, own)
+    shaped = tables.write_tables(name, table, title, folder, results.plan.runs[0].b_max, own)
     return f"{title}\n\n{tables.markdown(shaped)}\n\n→ {folder / own}.csv, .md, .tex"

@@ -5,21 +5,29 @@ Goes on where a killed one left off. Overwrites the weights inside the package, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.cli import guarded
-from zeroshot.miniature.training.make import make
+from experiments.cli import StopRequest, guarded
 from zeroshot.miniature.training.recipe import Recipe
 
 ConfigStore.instance().store(name="recipe", node=Recipe)
 
 
+def train(recipe: Any, stop: StopRequest) -> None:
+    """Train what the recipe says."""
+    from zeroshot.miniature.training.make import make
+
+    make(recipe, should_stop=stop)
+
+
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train_miniature")
 def main(config: DictConfig) -> None:
     """Hydra's entry point."""
-    guarded(lambda stop: make(OmegaConf.to_object(config), should_stop=stop))  # type: ignore[arg-type]
+    guarded(lambda stop: train(OmegaConf.to_object(config), stop))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,14 @@ wrong key or type is refused before anything runs.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from zeroshot.errors import UserError
+
+CLASSES = 1000  # ImageNet's labels, which every world ranks
+IN_MEMORY = "sha256:"  # begins the `weights` of a generator that was handed over in Python: its identity follows
 
 
 @dataclass
@@ -31,6 +35,11 @@ class GeneratorSettings:
     # statistics. null is the paper's Algorithm 1: z ~ N(0, I) with the statistics of 1.0.
     config: str | None = None
     truncation: float | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is one of the user's, named by an import path (`package.module:factory`)."""
+        return ":" in self.architecture
 
 
 @dataclass
@@ -137,7 +146,10 @@ class SearchSettings:
 
 @dataclass
 class RunSettings:
-    """All that decides the numbers of one run."""
+    """All that decides the numbers of one run.
+
+    Making one checks it: raises UserError, with what was given and what is allowed, for settings that no run can have.
+    """
 
     world: WorldSettings
     generator: GeneratorSettings
@@ -157,14 +169,16 @@ class RunSettings:
     precision: str = "fp32"
     compile: bool = False  # torch.compile fuses element-wise work; changes last bits
 
+    def __post_init__(self) -> None:
+        _check(self)
+
     def identity(self) -> dict[str, Any]:
         """Plain nested dictionary of every field."""
         return dataclasses.asdict(self)
 
 
-def check_run(settings: RunSettings, classes: int) -> None:
-    """Refuse, with what was given and what is allowed, settings that no run can have. Raises UserError."""
-    check_settings(settings.k, settings.b_max, settings.seed, classes)
+def _check(settings: RunSettings) -> None:
+    check_settings(settings.k, settings.b_max, settings.seed)
     check_batch_size(settings.batch_size)
     for key, given, allowed in (
         ("precision", settings.precision, PRECISIONS),
@@ -185,10 +199,11 @@ def check_run(settings: RunSettings, classes: int) -> None:
             raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 and more")
     if not 0 < settings.search.share <= 1:
         raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
-    if settings.captions > 0:  # whether the test split has that many is known once it is loaded
-        whole_batches(settings.captions, settings.protocol)
+    if settings.captions < 1:
+        raise UserError(f"captions = {settings.captions}, but at least one test image is searched for: give 1 or more")
+    whole_batches(settings.captions, settings.protocol)  # whether the split has that many is known once it is loaded
     for k in settings.search.k:
-        check_settings(k, settings.b_max, settings.seed, classes)
+        check_settings(k, settings.b_max, settings.seed)
     if "{label}" not in settings.protocol.label_prompt:
         raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
 
@@ -215,10 +230,16 @@ def check_batch_size(batch_size: int | str) -> None:
         raise UserError(f"batch_size = {batch_size}, but a batch holds at least one image: give 1 or more, or auto")
 
 
-def check_settings(k: int, b_max: int, seed: int, classes: int) -> None:
+def check_device_name(device: str) -> None:
+    """Refuse what is no device's name; whether this machine has it is known to PyTorch only. Raises UserError."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device):
+        raise UserError(f"device = {device!r}, but allowed are auto, cpu, cuda and cuda:<number>")
+
+
+def check_settings(k: int, b_max: int, seed: int) -> None:
     """Refuse, with both numbers, what Algorithm 1 cannot run on. Raises UserError."""
-    if not 1 <= k <= classes:
-        raise UserError(f"k = {k}, but this world has {classes:,} labels: give k between 1 and {classes}")
+    if not 1 <= k <= CLASSES:
+        raise UserError(f"k = {k}, but this world has {CLASSES:,} labels: give k between 1 and {CLASSES}")
     if b_max < 1:
         raise UserError(f"b_max = {b_max}, but at least one image must be drawn: give b_max of 1 or more")
     if seed < 0:

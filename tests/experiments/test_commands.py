@@ -23,7 +23,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     output = with_cache(tmp_path_factory.mktemp("outputs"), cache)
     done = command("experiments.reproduce", "all", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
-    (folder,) = output.glob("miniature/paper+*")
+    folder = grid_folder(output)
     assert done.stdout.rstrip().endswith(f"→ {folder / 'page' / 'index.html'}")
     return output
 
@@ -33,8 +33,13 @@ def variant_folder(output: Path) -> Path:
     return folder
 
 
+def grid_folder(output: Path) -> Path:
+    """Where tables and figures of the tiny setting's own grid lie."""
+    return variant_folder(output) / "grids" / "k-1-10-1000_seeds-42-43"
+
+
 def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
-    folder = variant_folder(reproduced)
+    folder = grid_folder(reproduced)
     names = {path.name for path in (folder / "tables").iterdir()} | {
         path.name for path in (folder / "figures").iterdir()
     }
@@ -43,8 +48,9 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
         f"{figure}.{s}" for figure in ("figure1", "figure2", "figure2_log", "figure3") for s in ("png", "pdf")
     }
     assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
-    assert len(list(folder.glob("runs/*/k=*/seed=*/metrics.json"))) == 12
-    assert "world: miniature" in (folder / "tables" / "table1.md").read_text()
+    assert len(list(variant_folder(reproduced).glob("runs/*/k=*/seed=*/metrics.json"))) == 12
+    title = (folder / "tables" / "table1.md").read_text(encoding="utf-8")
+    assert "world: miniature, protocol: paper, sagan, biggan, k = 1, 10, 1000, 6 captions, b = 4, seeds 42, 43" in title
     page = (folder / "page" / "index.html").read_text(encoding="utf-8")
     assert "World: miniature." in page and "is not there" not in page
 
@@ -57,7 +63,8 @@ def test_figure3_runs_only_what_it_draws(output: Path) -> None:
         f"{generator}/k={k}/seed=42" for generator in ("sagan", "biggan") for k in ("0010", "1000")
     }
     assert "draws on 4 runs of the grid and makes no others" in done.stdout
-    assert (folder / "figures" / "figure3.png").exists() and not (folder / "tables").exists()
+    drawn = grid_folder(output)
+    assert (drawn / "figures" / "figure3.png").exists() and not (drawn / "tables").exists()
 
 
 def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
@@ -145,6 +152,22 @@ def test_damaged_weights_are_refused_by_checksum(tmp_path: Path) -> None:
     done = command("experiments.run", "experiment=tiny", f"generator.weights={weights}", f"output={tmp_path / 'o'}")
     assert done.returncode == 3
     assert f"checksum mismatch: {weights}" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_another_grid_never_writes_over_the_defaults_files(reproduced: Path) -> None:
+    before = {path: path.read_bytes() for path in grid_folder(reproduced).rglob("*.*")}
+    done = command("experiments.reproduce", "table1", *TINY, f"output={reproduced}", "grid.seeds=[43]", "grid.k=[10,1]")
+    assert done.returncode == 0 and "sagan, biggan, k = 10, 1, 6 captions, b = 4, seed 43, shared pool" in done.stdout
+    assert {path: path.read_bytes() for path in grid_folder(reproduced).rglob("*.*")} == before
+    other = grid_folder(reproduced).with_name("k-1-10_seeds-43") / "tables" / "table1.csv"
+    assert sorted(pd.read_csv(other)["k"]) == [1, 1, 10, 10]
+
+
+@pytest.mark.parametrize("grid", ["seeds=[42,42,43]", "k=[10,1,10]", "generators=[sagan,sagan]"])
+def test_what_stands_twice_in_a_grid_is_refused(call: Call, tmp_path: Path, grid: str) -> None:
+    code, _, stderr = call(reproduce_main, "table1", f"grid.{grid}", f"output={tmp_path}")
+    assert code == 2 and f"grid.{grid.partition('=')[0]} = " in stderr and "more than once: name each once" in stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("target", [(), ("table9",), ("table1", "table2")])

@@ -81,7 +81,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
 def test_what_real_runs_leave_is_understood(
     world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", 4)  # two captions a block
+    monkeypatch.setattr("zeroshot.runs.blocks.IMAGES_PER_BLOCK", 4)  # two captions a block
     settings = dataclasses.replace(
         default_run("miniature", "sagan"), captions=4, b_max=2, search=SearchSettings("fresh")
     )

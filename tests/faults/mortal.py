@@ -20,7 +20,8 @@ import torch
 
 import zeroshot
 from tests.conftest import ROOT
-from zeroshot.runs import run as runs
+from zeroshot.runs import blocks
+from zeroshot.runs.run import run
 from zeroshot.searching import pool
 from zeroshot.settings import RunSettings
 from zeroshot.storage.cache import Cache
@@ -38,7 +39,7 @@ def small(images: str) -> RunSettings:
 
 def small_blocks() -> None:
     """Blocks of this process, small enough for several to a run."""
-    runs.IMAGES_PER_BLOCK = BLOCK
+    blocks.IMAGES_PER_BLOCK = BLOCK
     pool.BLOCK = BLOCK
 
 
@@ -76,7 +77,7 @@ def child(world: zeroshot.World, job: dict[str, Any]) -> None:
     small_blocks()
     kills = Kills(job["kill_at"])
     kills.install()
-    runs.run(world, small(job["images"]), Path(job["output"]))
+    run(world, small(job["images"]), Path(job["output"]))
     Path(job["output"], "steps").write_text(str(kills.steps))
 
 

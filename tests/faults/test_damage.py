@@ -31,7 +31,7 @@ from zeroshot.worlds.protocols import searched
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.blocks.IMAGES_PER_BLOCK", BLOCK)
     monkeypatch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
 
 
@@ -39,7 +39,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def finished(request: pytest.FixtureRequest, world: zeroshot.World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("finished") / request.param
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+        patch.setattr("zeroshot.runs.blocks.IMAGES_PER_BLOCK", BLOCK)
         patch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
         run(world, small(request.param), output)
     return output
@@ -69,7 +69,7 @@ def test_a_damaged_file_of_a_finished_run_is_made_again_and_nothing_else(
             collect([folder])
             curve(folder)
     if name != "scores.parquet" or finished.name == "pool":
-        monkeypatch.setattr("zeroshot.runs.run.run_tasks", lambda *_: pytest.fail("searched again"))
+        monkeypatch.setattr("zeroshot.runs.blocks.run_tasks", lambda *_: pytest.fail("searched again"))
         monkeypatch.setattr("zeroshot.searching.engine.Engine.embed", lambda *_: pytest.fail("embedded again"))
     run(world, small(finished.name), output)
     ours, theirs = files(output), files(finished)
@@ -144,7 +144,7 @@ def test_without_its_configuration_nothing_of_a_run_is_believed_but_what_its_pro
     folder = run_path(output, settings)
     (folder / "config.yaml").write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroshot.runs.run.run_tasks", lambda *_: pytest.fail("searched again"))
+        patch.setattr("zeroshot.runs.blocks.run_tasks", lambda *_: pytest.fail("searched again"))
         run(world, settings, output)
     assert (folder / "config.yaml").read_bytes() == (run_path(finished, settings) / "config.yaml").read_bytes()
     (folder / "config.yaml").unlink()

@@ -41,7 +41,7 @@ Mount = Callable[[int], Disk]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.blocks.IMAGES_PER_BLOCK", BLOCK)
     monkeypatch.setattr("zeroshot.searching.pool.BLOCK", BLOCK)
 
 

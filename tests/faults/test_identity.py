@@ -17,7 +17,7 @@ from zeroshot.runs.run import run, run_path
 @pytest.fixture
 def begun(world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of which one block is done."""
-    monkeypatch.setattr("zeroshot.runs.run.IMAGES_PER_BLOCK", BLOCK)
+    monkeypatch.setattr("zeroshot.runs.blocks.IMAGES_PER_BLOCK", BLOCK)
     answers = iter([False, True])
     with pytest.raises(Interrupted):
         run(world, small("fresh"), tmp_path, should_stop=lambda: next(answers))
@@ -27,7 +27,7 @@ def begun(world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_another_version_of_the_code_is_refused(
     world: zeroshot.World, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.runs.run.__version__", "9.9.9")
+    monkeypatch.setattr("zeroshot.runs.prepared.__version__", "9.9.9")
     with pytest.raises(EnvironmentFailure, match=r"version: 0\.\S+ there, 9\.9\.9 asked for.*output=…, or delete"):
         run(world, small("fresh"), begun)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import StopRequest, guarded
-from experiments.study_pool import study
 from tests.conftest import ROOT, command
+from zeroshot.benchmark.pool_study import study
 from zeroshot.errors import Interrupted
 from zeroshot.worlds.world import World
 
@@ -104,4 +104,4 @@ def test_the_pools_study_stops_too(world: World, tmp_path: Path) -> None:
     stop = StopRequest()
     stop.signal = signal.SIGINT
     with pytest.raises(Interrupted):
-        study(world, "sagan", tmp_path, captions=4, b_max=4, stop=stop)
+        study(world, "sagan", tmp_path, captions=4, b_max=4, should_stop=stop)

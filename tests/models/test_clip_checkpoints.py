@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-import zeroshot.models.clip_checkpoints
 from tests.models.test_checkpoints import Runs, refused
 from tests.models.test_clip import pictures, tensors
 from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.models import clip_checkpoints
 from zeroshot.models.checkpoints import is_torchscript
 from zeroshot.models.clip import Clip
 from zeroshot.models.clip_checkpoints import CLIP_FILES, OPENAI_ARCHIVES, read_clip_checkpoint
@@ -103,7 +103,7 @@ def test_openais_archive_is_opened_when_its_sha256_matches(
     archive: Path, direct: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pin = {hashlib.sha256(archive.read_bytes()).hexdigest(): "ViT-B-32.pt"}
-    monkeypatch.setattr(zeroshot.clip_checkpoints, "OPENAI_ARCHIVES", pin)
+    monkeypatch.setattr(clip_checkpoints, "OPENAI_ARCHIVES", pin)
     state = read_clip_checkpoint(archive)
     assert not {"input_resolution", "context_length", "vocab_size"} & set(state)
     assert all(tensor.dtype == torch.float32 for tensor in state.values())

@@ -44,7 +44,7 @@ def test_a_run_logs_its_steps_and_goes_on_in_the_same_file(world: zeroshot.World
 def test_warnings_go_to_the_file_and_to_where_they_went_before(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logger = logging.getLogger("zeroshot.runs.run")
+    logger = logging.getLogger("zeroshot.runs")
     with run_log(tmp_path) as log:
         log.info("a step")
         logger.info("not a step of the run")

@@ -93,7 +93,7 @@ def test_metrics_and_selected_follow_from_the_scores(finished: Path) -> None:
 
 
 def test_a_finished_run_is_reused(world: zeroshot.World, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.run.run_tasks", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr("zeroshot.runs.blocks.run_tasks", lambda *a: pytest.fail("computed again"))
     before = (finished / "metrics.json").stat().st_mtime_ns
     run(world, tiny(), finished.parents[5])
     assert (finished / "metrics.json").stat().st_mtime_ns == before

@@ -20,7 +20,7 @@ from tests.experiments.test_config import composed
 from tests.runs.test_run import results
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 from zeroshot.report.runs_table import runs_table
-from zeroshot.runs import run as runs
+from zeroshot.runs import blocks
 from zeroshot.runs.directory import Held, RunDirectory
 from zeroshot.runs.run import run, run_path, run_shard
 from zeroshot.searching import pool as pool_module
@@ -38,7 +38,7 @@ def tiny(images: str, **changes: object) -> RunSettings:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "IMAGES_PER_BLOCK", 8)  # two captions a block, four blocks
+    monkeypatch.setattr(blocks, "IMAGES_PER_BLOCK", 8)  # two captions a block, four blocks
     monkeypatch.setattr(pool_module, "BLOCK", 8)
 
 

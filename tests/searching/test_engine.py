@@ -141,11 +141,11 @@ def test_auto_is_remembered_on_disk_and_a_runs_path_does_not_depend_on_it(
         tried.append(rate(2))
         return 2
 
-    monkeypatch.setattr("zeroshot.worlds.world.find_batch", found)
+    monkeypatch.setattr("zeroshot.worlds.models.find_batch", found)
     settings = dataclasses.replace(world.settings, batch_size="auto", b_max=3, captions=2)
     fresh = dataclasses.replace(settings, search=dataclasses.replace(settings.search, images="fresh"))
     ours = zeroshot.load_world("miniature", device="cpu", cache=tmp_path / "cache")
-    monkeypatch.setattr("zeroshot.runs.run.measure", lambda *_: {"images_generated": 0})
+    monkeypatch.setattr("zeroshot.runs.computing.measure", lambda *_: {"images_generated": 0})
     run(ours, fresh, tmp_path)
     assert tried[0] > 0 and ours.physical_batch(fresh.generator, "auto") == 2
     again = zeroshot.load_world("miniature", device="cpu", cache=tmp_path / "cache")

@@ -21,6 +21,7 @@ from zeroshot.benchmark.pool_speed import pool_speed
 from zeroshot.benchmark.released_speed import released_speed
 from zeroshot.benchmark.report import as_markdown
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
+from zeroshot.benchmark.start_speed import start_speed
 from zeroshot.benchmark.timing import StopAsked, never
 from zeroshot.benchmark.true_size import true_size
 from zeroshot.errors import EnvironmentFailure
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[BenchmarkSettings, StopAsked], dict[str, Any]]
     "d": growth,
     "e": frechet_speed,
     "f": true_size,
+    "g": start_speed,
 }
 
 

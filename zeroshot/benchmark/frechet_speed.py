@@ -57,7 +57,7 @@ def inception_extraction(settings: BenchmarkSettings, should_stop: StopAsked) ->
 def inception_world(device: str) -> World:
     """A world that extracts Inception's features with random weights."""
     world = load_world("paper", device=device)
-    world.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
+    world.models.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
     return world
 
 

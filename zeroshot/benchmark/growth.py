@@ -24,8 +24,9 @@ from zeroshot.benchmark.timing import StopAsked, never, spread
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.paper.rehearsal import peak_memory
-from zeroshot.runs.run import IMAGES_PER_BLOCK, run
-from zeroshot.settings import RunSettings, SearchSettings, check_run
+from zeroshot.runs.blocks import IMAGES_PER_BLOCK
+from zeroshot.runs.run import run
+from zeroshot.settings import RunSettings, SearchSettings
 from zeroshot.worlds.parts import default_run
 from zeroshot.worlds.protocols import searched
 from zeroshot.worlds.world import load_world
@@ -77,8 +78,6 @@ def growth(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[
         )
         for key in dict.fromkeys(key for keys in series.values() for key in keys)
     }
-    for point in points.values():
-        check_run(point.settings(), len(world.labels))
     for point in points.values():
         asked = point.settings()
         world.tasks(searched(world.test, asked.protocol, asked.captions, asked.b_max, asked.seed))

@@ -34,7 +34,7 @@ def as_markdown(document: dict[str, Any]) -> str:
 
 
 def history_row(document: dict[str, Any]) -> str:
-    """One line of the history table of docs/benchmarks.md: date, commit, machine, parts a to e."""
+    """One line of the history table of docs/benchmarks.md: date, commit, machine, parts a to e and g."""
     parts = document["parts"]
     cells = [document["started"][:10], document["git_commit"][:10], in_words(document["machine"])]
     cells += [HISTORY[part](parts[part]) if part in parts else "" for part in HISTORY]
@@ -151,7 +151,27 @@ def _true_size(part: dict[str, Any]) -> list[Row]:
     ]
 
 
-HEADLINES = {"a": _engine, "b": _released, "c": _pool, "d": _growth, "e": _frechet, "f": _true_size}
+def _start(part: dict[str, Any]) -> list[Row]:
+    return [
+        (
+            f"{r['command']}: times `{part['libraries']}`",
+            f"{with_spread(r['ratio'])}; {r['seconds']['median']:.1f} s",
+            f"≤ {r['target']}",
+            verdict(r["holds"]),
+        )
+        for r in part["results"]
+    ]
+
+
+HEADLINES = {
+    "a": _engine,
+    "b": _released,
+    "c": _pool,
+    "d": _growth,
+    "e": _frechet,
+    "f": _true_size,
+    "g": _start,
+}
 
 
 def _both(part: dict[str, Any], key: str) -> str:
@@ -166,4 +186,5 @@ HISTORY = {
         f"{a['peak_per_image']:.3f}" for a in part["along"].values() if a["exponent"] is not None
     ),
     "e": lambda part: ", ".join(f"{r['dim']:,}: {r['times_faster']['median']:.2f}" for r in part["results"]),
+    "g": lambda part: ", ".join(f"{r['ratio']['median']:.2f}" for r in part["results"]),
 }

@@ -130,4 +130,17 @@ def _true_size(part: dict[str, Any]) -> str:
     )
 
 
-DETAILS = {"a": _engine, "b": _released, "c": _pool, "d": _growth, "e": _frechet, "f": _true_size}
+def _start(part: dict[str, Any]) -> str:
+    rows = [{"command": r["command"], "seconds": with_spread(r["seconds"])} for r in part["results"]]
+    return f"Each in a process of its own; `{part['libraries']}` took {with_spread(part['seconds'])} s.{_table(rows)}"
+
+
+DETAILS = {
+    "a": _engine,
+    "b": _released,
+    "c": _pool,
+    "d": _growth,
+    "e": _frechet,
+    "f": _true_size,
+    "g": _start,
+}

@@ -14,6 +14,7 @@ PARTS = {
     "d": "how time and memory grow",
     "e": "Fréchet distance",
     "f": "true size, of what the device can do",
+    "g": "what commands cost before they work",
 }
 MODELS = ("auto", "miniature", "true_size")
 
@@ -75,10 +76,17 @@ class TrueSizeSettings:
 
 
 @dataclass
+class StartSettings:
+    """Part g: each command in a process of its own."""
+
+    repetitions: int = 5
+
+
+@dataclass
 class BenchmarkSettings:
     """Everything that `experiments.benchmark` takes."""
 
-    only: list[str] | None = None  # parts, of a b c d e f; null: a to e, and f where there is a GPU
+    only: list[str] | None = None  # parts, of a b c d e f g; null: all, but f only where there is a GPU
     # Many and short, since what else a machine does comes and goes within seconds.
     repetitions: int = 21  # of each thing measured, in turn; parts b, d and e have their own where theirs are slow
     batch_size: int = 64  # images the models see at once
@@ -95,6 +103,7 @@ class BenchmarkSettings:
     growth: GrowthSettings = field(default_factory=GrowthSettings)
     frechet: FrechetSettings = field(default_factory=FrechetSettings)
     true_size: TrueSizeSettings = field(default_factory=TrueSizeSettings)
+    start: StartSettings = field(default_factory=StartSettings)
 
 
 def check(settings: BenchmarkSettings) -> None:
@@ -110,6 +119,7 @@ def check(settings: BenchmarkSettings) -> None:
         ("repetitions", settings.repetitions, 1),
         ("released.repetitions", settings.released.repetitions, 1),
         ("growth.repetitions", settings.growth.repetitions, 1),
+        ("start.repetitions", settings.start.repetitions, 1),
         ("frechet.repetitions", settings.frechet.repetitions, 1),
         ("batch_size", settings.batch_size, 1),
         ("images", settings.images, 1),

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.models.clip_checkpoints import model_by_tag, model_from_file
 from zeroshot.models.generators.base import check_state
+from zeroshot.models.identity import clip_identity, vocabulary_identity
 from zeroshot.models.precision import arithmetic
 from zeroshot.models.weights import load_tensors
 from zeroshot.storage.pins import sha256_of
@@ -91,10 +92,10 @@ class Clip:
             state = load_tensors(Path(weights))
             check_state({key: value.shape for key, value in clip.model.state_dict().items()}, state, str(weights))
             clip.model.load_state_dict(state)
-            clip.identity["weights"] = sha256_of(Path(weights))
         else:
             clip = cls._pretrained(str(model), str(weights), vocabulary)
-        clip.identity["precision"] = str(dtype).removeprefix("torch.")
+        numbers = str(dtype).removeprefix("torch.")
+        clip.identity |= clip_identity(model, weights, vocabulary, numbers) or {"precision": numbers}
         module = clip.model.to(device, dtype, memory_format=torch.channels_last).eval().requires_grad_(False)
         return cls(module, clip.tokenizer, clip._preprocess, clip.identity)
 
@@ -118,7 +119,7 @@ class Clip:
                 f"{path} has vocab_size = {module.vocab_size}, but the vocabulary {vocabulary or 'of open_clip'} "
                 f"has {tokenizer.vocab_size} tokens"
             )
-        identity = {"model": path.stem, "config": sha256_of(path), "vocabulary": _vocabulary_identity(vocabulary)}
+        identity = {"model": path.stem, "config": sha256_of(path), "vocabulary": vocabulary_identity(vocabulary)}
         module = module.to(device, memory_format=torch.channels_last)
         return cls(module, tokenizer, PreprocessCfg(size=module.visual.image_size), identity)
 
@@ -128,21 +129,19 @@ class Clip:
         if name not in open_clip.list_models():
             raise UserError(f"CLIP model {name!r} is unknown: give a .json file or a name of open_clip.list_models()")
         tags = open_clip.list_pretrained_tags_by_model(name)
-        if weights in tags:
-            module: Any = model_by_tag(name, weights)
-        elif weights and Path(weights).expanduser().exists():
-            module = model_from_file(name, Path(weights).expanduser())
+        is_file = bool(weights) and Path(weights).expanduser().exists()
+        if is_file:
+            module: Any = model_from_file(name, Path(weights).expanduser())
+        elif weights in tags:
+            module = model_by_tag(name, weights)
         else:
             raise UserError(f"CLIP weights {weights!r} for {name}: give a file, or one of {', '.join(tags) or 'none'}")
         tokenizer = (
             _simple_tokenizer(module.context_length, vocabulary) if vocabulary else open_clip.get_tokenizer(name)
         )
-        identity = {
-            "model": name,
-            "pretrained": weights,
-            "weights": _state_sha256(module),
-            "vocabulary": _vocabulary_identity(vocabulary),
-        }
+        identity = {"model": name, "vocabulary": vocabulary_identity(vocabulary)}
+        if not is_file:  # which would say what they are
+            identity |= {"pretrained": weights, "weights": _state_sha256(module)}
         return cls(module, tokenizer, PreprocessCfg(**module.visual.preprocess_cfg), identity)
 
     @property
@@ -261,10 +260,6 @@ def _simple_tokenizer(context_length: int, vocabulary: str | Path | None) -> Sim
         return SimpleTokenizer(bpe_path=str(vocabulary), context_length=context_length)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise EnvironmentFailure(f"vocabulary {vocabulary} cannot be read ({error}): restore it") from None
-
-
-def _vocabulary_identity(vocabulary: str | Path | None) -> str:
-    return sha256_of(Path(vocabulary)) if vocabulary else f"open_clip {open_clip.__version__}"
 
 
 def _state_sha256(module: nn.Module) -> str:

@@ -8,18 +8,18 @@ import platform
 import torch
 
 from zeroshot.errors import UserError
+from zeroshot.settings import check_device_name
 
 
 def choose_device(name: str = "auto") -> torch.device:
     """auto: CUDA where there is one, else the CPU. Raises UserError for a device that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda") and not name.startswith("cuda:"):
-        raise UserError(f"device = {name!r}, but allowed are auto, cpu, cuda and cuda:<number>")
+    check_device_name(name)
     if name.startswith("cuda"):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = name.partition(":")[2] or "0"
-        if not index.isdecimal() or int(index) >= count:
+        if int(index) >= count:
             raise UserError(
                 f"device = {name}, but this machine has {count} CUDA devices: give device=cpu or device=auto"
             )

@@ -36,7 +36,7 @@ from zeroshot.searching.stages import stages_of
 from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.paths import resolve
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.protocols import in_protocol, searched
+from zeroshot.worlds.protocols import searched
 from zeroshot.worlds.world import World
 
 CAPTION = "this bird has a white breast and crown with red feet and grey wings"
@@ -67,8 +67,9 @@ def rehearsal_world(device: str = "auto", precision: str = "fp32", compile: bool
     settings = dataclasses.replace(default_run("paper", "sagan"), precision=precision, compile=compile)
     world = World(settings, device)
     torch.manual_seed(0)
-    world.clip = _random_clip(settings.clip.model, world.device, precision)
-    world.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
+    world.models.clip = _random_clip(settings.clip.model, world.device, precision)
+    world.clip_identity = world.clip.identity
+    world.models.features = InceptionFeatures().to(world.device).to(memory_format=torch.channels_last).eval()
     world.train = world.test = _noise(PHOTOGRAPHS)
     return world
 
@@ -136,9 +137,7 @@ def rehearse(world: World, generator: str, *, captions: int = 2, k: int = 10, b_
 
 def engine_of(world: World, settings: RunSettings, batch_size: int) -> Engine:
     """The engine of a random generator, which is made once."""
-    key = repr(in_protocol(settings.generator, settings.protocol))  # where the world looks for it
-    if key not in world._generators:
-        world._generators[key] = random_generator(settings.generator).to(world.device)
+    world.models.generator(settings.generator, random_generator)
     return world.engine(settings.generator, batch_size)
 
 

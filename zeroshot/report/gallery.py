@@ -76,7 +76,8 @@ def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int
     Raises:
         UserError: captions below 1.
     """
-    check_captions(captions)
+    if captions < 1:
+        raise UserError(f"page.captions = {captions}, but a gallery shows at least one: give 1 or more")
     shown = shown_runs(runs, k)
     selected = [read_run_table(path, "selected.parquet").set_index("image_id") for path in shown["path"]]
     if world.test.missing:  # data.allow_missing: what has no photograph cannot be shown beside it
@@ -88,12 +89,6 @@ def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int
         for image_id, path in paths(world, row.path, list(found)).items():
             found[image_id].append(Found(row.generator, row.k, path))
     return [_entry(world, image_id, chosen[image_id], tuple(searches)) for image_id, searches in found.items()]
-
-
-def check_captions(captions: int) -> None:
-    """Raise UserError for a number of captions that no gallery can have."""
-    if captions < 1:
-        raise UserError(f"page.captions = {captions}, but a gallery shows at least one caption: give 1 or more")
 
 
 def shown_runs(runs: pd.DataFrame, k: Sequence[int]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from zeroshot.report.collect import images_made
 from zeroshot.report.redraw import read_settings
 from zeroshot.report.style import NAMES, by_name
 from zeroshot.report.thresholds import spread
+from zeroshot.report.titles import listed
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.parts import departures
 from zeroshot.worlds.world import World
@@ -120,11 +121,6 @@ def provenance(paths: pd.Series) -> dict[str, str]:
 
 def _provenance(path: Path) -> dict[str, Any]:
     return json.loads((path / "provenance.json").read_text(encoding="utf-8"))
-
-
-def listed(values: Any) -> str:
-    """Each different value once, in their order, with commas."""
-    return ", ".join(dict.fromkeys(map(str, values)))
 
 
 def duration(seconds: float) -> str:

@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
-
 # Names that the paper writes otherwise than its generators are called here.
 NAMES = {"sagan": "SAGAN", "biggan": "BigGAN"}
 
@@ -42,6 +39,9 @@ def k_style(k: int) -> Style:
     """The style of a k: the paper's six have one each, others a shade between blue and yellow by their logarithm."""
     if k in PAPER_K:
         return PAPER_K[k]
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     place = min(1.0, math.log(k) / math.log(1000))  # 0 at k = 1, 1 from k = 1000
     return Style(to_hex(colormaps["cividis"](0.85 * place)), _OTHER_DASHES)
 

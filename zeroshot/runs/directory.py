@@ -17,13 +17,21 @@ import pandas as pd
 import yaml
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.settings import RunSettings
 from zeroshot.storage.files import Damaged, read_table, set_aside, sha256, write_table, write_text
 from zeroshot.storage.shard import WHOLE, Shard
+from zeroshot.worlds.parts import variant
 
 TABLES = ("scores.parquet", "selected.parquet")
 RESULTS = (*TABLES, "metrics.json")
 NAMED = 3  # differences told in a message; the rest are counted
 PATIENCE = 0.2  # seconds: a lock that somebody only looks at, or is just giving back, is free again by then
+
+
+def run_path(output: Path, settings: RunSettings) -> Path:
+    """The run's place: <output>/<world>/<variant>/runs/<generator>/k=0010/seed=42."""
+    folder = output / settings.world.name / variant(settings) / "runs" / settings.generator.name
+    return folder / f"k={settings.k:04d}" / f"seed={settings.seed}"
 
 
 class Held(EnvironmentFailure):

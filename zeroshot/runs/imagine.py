@@ -77,7 +77,7 @@ def search(
         >>> search(world, [("a blue bird", 1), ("a car", -0.5)]).image.save("bird.png")  # doctest: +SKIP
     """
     pairs = weighted(prompt)
-    check_settings(k, b_max, seed, len(world.labels))
+    check_settings(k, b_max, seed)
     check_batch_size(batch_size)
     _warn_of_cuts(world, pairs)
     engine = world.engine(generator, batch_size)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.runs.plans import digest_of, plan_of, planned_k, pools_folder
 from zeroshot.searching.algorithm1 import Scores, Task, check_finite
 from zeroshot.searching.engine import Addresses
 from zeroshot.searching.pool import NotFinite, Pool, pool_addresses
-from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken, make_plan
+from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken
 from zeroshot.settings import RunSettings
-from zeroshot.storage.files import set_aside, write_text
 from zeroshot.storage.shard import WHOLE, Shard
 from zeroshot.version import __version__
 from zeroshot.worlds.protocols import Searched, in_protocol
@@ -79,82 +76,36 @@ def pooled_winners(scores: Scores, seed: int, z_dim: int) -> Addresses:
     return pool_addresses(seed, scores.class_index[rows, won], scores.image_index[rows, won], z_dim)
 
 
-def pooled_search(world: World, settings: RunSettings, images: list[Searched], output: Path) -> PooledSearch:
-    """The pool and the plan of a run, under <output>/<world>/pools; a plan that was made once is read, never made anew.
+def pooled_search(
+    world: World, settings: RunSettings, images: list[Searched], output: Path, plan: Plan | None = None
+) -> PooledSearch:
+    """The pool of a run, under <output>/<world>/pools.
 
     Args:
         images: the test images searched for (`searched`).
         output: root of all outputs.
+        plan: of another depth than the run's own, which `zeroshot.runs.plans.plan_of` gives.
     """
-    folder = output / settings.world.name / "pools"
-    engine = world.engine(settings.generator, settings.batch_size)
-    z_dim, classes = engine.generator.z_dim, len(world.labels)
-    ks = sorted({*settings.search.k, settings.k})
-    inputs = {
-        "clip": world.clip.identity,
-        "protocol": dataclasses.asdict(settings.protocol),
-        "captions": [[image.image_id, image.captions] for image in images],
-        "k": ks,
-        "b_max": settings.b_max,
-        "share": settings.search.share,
-        "seed": settings.seed,
-        "z_dim": z_dim,
-        "version": __version__,
-    }
-
-    def compute() -> np.ndarray:
-        tasks = world.tasks(images)
-        drawn = [classes_drawn(tasks, k, settings.b_max, settings.seed, z_dim) for k in ks]
-        return make_plan(drawn, classes, settings.search.share).depth
-
-    plan = Plan(_frozen(folder / "plans" / f"{_digest(inputs)}.json", ks, settings, compute))
     identity = {
         "generator": dataclasses.asdict(in_protocol(settings.generator, settings.protocol)),
         "weights_sha256": world.generator_sha256(settings.generator),
-        "clip": world.clip.identity,
+        "clip": world.clip_identity,
         "clip_normalisation": settings.protocol.clip_normalisation,
         "batch_size": settings.batch_size,
         "precision": settings.precision,
         "compile": settings.compile,
         "version": __version__,
     }
-    name = f"{settings.generator.name}-{_digest(identity | {'seed': settings.seed})}"
+    name = f"{settings.generator.name}-{digest_of(identity | {'seed': settings.seed})}"
 
     def name_draw(search: PooledSearch, image: NotFinite) -> str:
-        for k in (settings.k, *ks):
+        for k in (settings.k, *planned_k(settings)):
             class_index, image_index = search.draws(world.tasks(images), k, settings.b_max)
             here = np.argwhere((class_index == image.class_index) & (image_index == image.image_index))
             if len(here):
                 return f"caption of {images[here[0, 0]].image_id}, b = {here[0, 1] + 1}, k = {k}"
         return "in a block of the pool with images that this run takes"
 
-    return PooledSearch(Pool(folder / name, engine, settings.seed, identity), plan, name_draw)
-
-
-def _frozen(path: Path, ks: list[int], settings: RunSettings, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """The depth in a plan file, int64 [classes], written first where there is none or a damaged one."""
-    depth = _read_plan(path)
-    if depth is None:
-        depth = compute()
-        content = {"k": ks, "b_max": settings.b_max, "seed": settings.seed, "share": settings.search.share}
-        content |= {"images": Plan(depth).images, "digest": Plan(depth).digest, "depth": depth.tolist()}
-        write_text(path, json.dumps(content) + "\n")
-    return depth
-
-
-def _read_plan(path: Path) -> np.ndarray | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        depth = np.array(content["depth"], dtype=np.int64)
-        if Plan(depth).digest == content["digest"]:
-            return depth
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, OverflowError):
-        pass
-    set_aside(path)
-    return None
-
-
-def _digest(inputs: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    engine = world.engine(settings.generator, settings.batch_size)
+    pool = Pool(pools_folder(output, settings) / name, engine, settings.seed, identity)
+    return PooledSearch(pool, plan or plan_of(world, settings, images, output), name_draw)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zeroshot.searching.algorithm1 import Task
 from zeroshot.searching.draws import choose_rank, draw
+
+if TYPE_CHECKING:
+    from zeroshot.searching.algorithm1 import Task
 
 
 @dataclass(frozen=True)

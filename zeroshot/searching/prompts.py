@@ -98,3 +98,10 @@ def combined(texts: np.ndarray, weights: Sequence[float]) -> np.ndarray:
 def address(pairs: Pairs) -> str:
     """The address of a prompt's draws: its texts without their weights, so that other weights see the same images."""
     return "\n".join(text for text, _ in pairs)
+
+
+def sentence(pairs: Pairs) -> str:
+    """The prompt as people read it: the text, or each text with its weight before it."""
+    if len(pairs) == 1 and pairs[0][1] == 1:
+        return pairs[0][0]
+    return " ".join(f"{weight:+g} · “{text}”" for text, weight in pairs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,94 +11,71 @@ from tqdm import tqdm
 
 from zeroshot.data.base import CaptionedImages, caption_of
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.metrics.features import resized
+from zeroshot.metrics.features import FeatureExtractor, resized
+from zeroshot.models.clip import Clip
 from zeroshot.models.precision import arithmetic
-from zeroshot.storage.paths import resolve
-from zeroshot.storage.pins import sha256_of
+from zeroshot.settings import ProtocolSettings
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.protocols import cut
-
-if TYPE_CHECKING:
-    from zeroshot.worlds.world import World
 
 PICTURE_BATCH = 64
 
 _Encode = Callable[[list[Image.Image], list[str]], torch.Tensor]  # photographs and their image_ids -> [n, dim]
 
 
-def threshold(world: World) -> float:
-    """`World.threshold`."""
+def train_scores(clip: Clip, train: CaptionedImages, protocol: ProtocolSettings) -> np.ndarray:
+    """CLIP score of each photograph with each of its captions, float64 [pairs], in the order of
+    `train.photographed_captions`; rounded to half precision where the protocol's threshold is."""
+    own = train.photographed_captions
+    counts = torch.tensor([len(captions) for captions in own])
+    captions = [cut(c, protocol) for captions in own for c in captions]
+    text = clip.encode_text(captions).cpu().double()
+    check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
+    raw = protocol.threshold == "raw"
 
-    def compute() -> np.ndarray:
-        scores = torch.from_numpy(world.train_scores)
-        raw = world.settings.protocol.threshold == "raw"
-        return (scores.float().mean().half().double() if raw else scores.mean()).numpy()
+    def encode(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
+        return _encode_raw(clip, pictures, image_ids) if raw else clip.encode_pil(pictures)
 
-    # Kept beside the scores: the last bit of a mean may depend on the number of threads.
-    return float(world.cache.get("threshold", _threshold_key(world), compute))
-
-
-def train_scores(world: World) -> np.ndarray:
-    """`World.train_scores`."""
-
-    def compute() -> np.ndarray:
-        protocol = world.settings.protocol
-        own = world.train.photographed_captions
-        counts = torch.tensor([len(captions) for captions in own])
-        captions = [cut(c, protocol) for captions in own for c in captions]
-        text = world.clip.encode_text(captions).cpu().double()
-        check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
-        raw = protocol.threshold == "raw"
-
-        def encode(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
-            return _encode_raw(world, pictures, image_ids) if raw else world.clip.encode_pil(pictures)
-
-        photographs = _photographs(world.train, "threshold", encode)
-        scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
-        return (scores.half().double() if raw else scores).numpy()
-
-    return world.cache.get("train-scores", _threshold_key(world), compute)
+    photographs = _photographs(train, "threshold", encode)
+    scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
+    return (scores.half().double() if raw else scores).numpy()
 
 
-def _threshold_key(world: World) -> dict[str, Any]:
-    protocol = world.settings.protocol
-    return {
-        "clip": world.clip.identity,
-        "train": world.data_identity("train"),
-        "photographs": protocol.threshold,
-        "characters": protocol.caption_characters,
-    }
+def mean_score(scores: np.ndarray, protocol: ProtocolSettings) -> np.ndarray:
+    """The threshold: the mean of `train_scores`, float64 []; of single precision in half where the protocol's is."""
+    pairs = torch.from_numpy(scores)
+    return (pairs.float().mean().half().double() if protocol.threshold == "raw" else pairs.mean()).numpy()
 
 
-def _encode_raw(world: World, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
+def _encode_raw(clip: Clip, pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
     """As the released code: squashed to CLIP's size, half of them mirrored, in [0, 1], without mean and std."""
-    arrays = resized([np.asarray(picture) for picture in pictures], world.clip.image_size)
+    arrays = resized([np.asarray(picture) for picture in pictures], clip.image_size)
     images = torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255  # [n, 3, S, S]
     mirrored = torch.tensor([caption_of(f"mirrored/{image_id}", 2) == 1 for image_id in image_ids])
     images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-    return world.clip.encode_prepared(images.to(world.device))
+    return clip.encode_prepared(images.to(clip.device))
 
 
-def reference_features(world: World) -> np.ndarray:
-    """`World.test_features`."""
-    key = {"test": world.data_identity("test"), "features": sha256_of(resolve(world.settings.features.weights))}
+def photograph_features(features: FeatureExtractor, test: CaptionedImages) -> np.ndarray:
+    """Features of all photographs that are there, float64 [n, dim]."""
 
     def encode(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
-        return torch.from_numpy(world.extract([np.asarray(picture) for picture in pictures]))
+        return torch.from_numpy(extract(features, [np.asarray(picture) for picture in pictures]))
 
-    return world.cache.get("test-features", key, lambda: _photographs(world.test, "photographs", encode).numpy())
+    return _photographs(test, "photographs", encode).numpy()
 
 
 @torch.inference_mode()
-def extract(world: World, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
-    """`World.extract`."""
-    parts = [np.empty((0, world.features.dim))]
+def extract(features: FeatureExtractor, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
+    """Features of pictures uint8 [S, S, 3]: float64 [n, dim], on the extractor's device."""
+    device = next(features.parameters()).device
+    parts = [np.empty((0, features.dim))]
     starts = range(0, len(pictures), PICTURE_BATCH)
     for start in tqdm(starts, desc="features", unit="batch", leave=False, disable=None, delay=2):
-        batch = resized(pictures[start : start + PICTURE_BATCH], world.features.image_size)
-        images = torch.from_numpy(batch).to(world.device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
+        batch = resized(pictures[start : start + PICTURE_BATCH], features.image_size)
+        images = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)  # uint8 [n, 3, S, S]
         with arithmetic("fp32"):  # the Fréchet distance's features, whatever the models' precision
-            parts.append(world.features(images.float() / 127.5 - 1).double().cpu().numpy())
+            parts.append(features(images.float() / 127.5 - 1).double().cpu().numpy())
     return np.concatenate(parts)
 
 

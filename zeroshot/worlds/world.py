@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import json
-import time
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from zeroshot.data.base import CaptionedImages
 from zeroshot.errors import UserError
-from zeroshot.metrics.features import FeatureExtractor
-from zeroshot.models.clip import Clip
-from zeroshot.models.devices import choose_device, device_name
-from zeroshot.models.generators.base import Generator
-from zeroshot.models.generators.own import IN_MEMORY, OwnGenerator, checked_identity, is_own
-from zeroshot.models.precision import DTYPES, check_device
-from zeroshot.searching.algorithm1 import Task, rank_labels
-from zeroshot.searching.batches import AUTO, find_batch
-from zeroshot.searching.engine import Engine, addresses
-from zeroshot.settings import GeneratorSettings, RunSettings
+from zeroshot.progress import doing
+from zeroshot.settings import GeneratorSettings, RunSettings, check_batch_size, check_device_name
 from zeroshot.storage.cache import Cache
-from zeroshot.storage.paths import resolve
-from zeroshot.storage.pins import folder_sha256
-from zeroshot.worlds import references
+from zeroshot.worlds import sources
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.labels import read_labels
-from zeroshot.worlds.loading import load_clip, load_features, load_generator, load_split, split_identity
 from zeroshot.worlds.parts import default_run, world_parts
-from zeroshot.worlds.protocols import Searched, in_protocol, label_prompts
+from zeroshot.worlds.protocols import Searched, label_prompts
+from zeroshot.worlds.splits import load_split, split_identity
+
+if TYPE_CHECKING:  # much of a world is known without its models, whose libraries take seconds to import
+    import torch
+    from torch import nn
+
+    from zeroshot.data.base import CaptionedImages
+    from zeroshot.metrics.features import FeatureExtractor
+    from zeroshot.models.clip import Clip
+    from zeroshot.models.generators.base import Generator
+    from zeroshot.searching.algorithm1 import Task
+    from zeroshot.searching.engine import Engine
+    from zeroshot.worlds.models import Models
 
 
 class World:
     """The parts named by `settings`, on one device; what is constant is computed once and kept in `cache`."""
 
     def __init__(self, settings: RunSettings, device: str = "auto", cache: Path | None = None) -> None:
+        check_device_name(device)
         self.settings = settings
-        self.device = choose_device(device)
-        check_device(settings.precision, settings.compile, self.device)
+        self._wanted_device = device
         self.cache = Cache(cache)
-        self._generators: dict[str, Generator] = {}
         self._own: dict[str, GeneratorSettings] = {}  # handed over in Python
-        self._engines: dict[tuple[str, int], Engine] = {}
-        self._batches: dict[str, int] = {}  # what batch_size=auto was found to be
+
+    @cached_property
+    def models(self) -> Models:
+        """What computes. Raises UserError for a device that this machine lacks."""
+        with doing("loading PyTorch and open_clip"):
+            from zeroshot.worlds.models import Models
+        return Models(self.settings, self._wanted_device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models run."""
+        return self.models.device
 
     @property
     def name(self) -> str:
@@ -81,12 +87,8 @@ class World:
         """
         if name in world_parts(self.name).generators:
             raise UserError(f"generator {name!r} is one of this world's own: give another name")
-        if isinstance(module, nn.Module):
-            module.to(self.device)
-        own = OwnGenerator(module, name, len(self.labels))
-        settings = self._own[name] = own.settings()
-        self._generators[repr(settings)] = own
-        return settings
+        self._own[name] = self.models.add_own(name, module)
+        return self._own[name]
 
     def generator_settings(self, name: str) -> GeneratorSettings:
         """The settings of a generator by its name. Raises UserError for an unknown one."""
@@ -94,78 +96,46 @@ class World:
             raise UserError(f"generator = {name!r}, but world {self.name!r} has {', '.join(self.generator_names)}")
         return self._own[name] if name in self._own else world_parts(self.name).generators[name]
 
-    @cached_property
+    @property
     def clip(self) -> Clip:
         """The world's CLIP, in evaluation mode."""
-        clip = load_clip(self.settings.clip, self.device, self.settings.precision)
-        clip.normalises = self.settings.protocol.clip_normalisation
-        return clip
+        return self.models.clip
+
+    @cached_property
+    def clip_identity(self) -> dict[str, Any]:
+        """What CLIP's embeddings depend on, for cache keys; told from its files where they are known."""
+        return sources.clip_identity(self.settings.clip, self.settings.precision) or self.clip.identity
+
+    @property
+    def features(self) -> FeatureExtractor:
+        """The feature extractor of the Fréchet distance, in evaluation mode."""
+        return self.models.features
 
     def generator(self, settings: GeneratorSettings | str) -> Generator:
         """A generator in evaluation mode, by its settings or its name. Raises UserError for an unknown name."""
-        if isinstance(settings, str):
-            settings = self.generator_settings(settings)
-        settings = in_protocol(settings, self.settings.protocol)
-        key = repr(settings)
-        if key not in self._generators:
-            self._generators[key] = load_generator(settings).to(self.device).eval()
-        return self._generators[key]
+        return self.models.generator(self.generator_settings(settings) if isinstance(settings, str) else settings)
 
     def engine(self, settings: GeneratorSettings | str, batch_size: int | str = 64) -> Engine:
         """Generator and CLIP in batches of one physical size, in the world's precision; `auto` finds the size."""
         if isinstance(settings, str):
             settings = self.generator_settings(settings)
-        size = self.physical_batch(settings, batch_size)
-        key = (repr(settings), size)
-        if key not in self._engines:
-            self._engines[key] = self._engine(settings, size)
-        return self._engines[key]
-
-    def _engine(self, settings: GeneratorSettings, batch_size: int) -> Engine:
-        key = f"{in_protocol(settings, self.settings.protocol)!r} in {self.settings.precision}"
-        if key not in self._generators:
-            generator = self.generator(settings)
-            dtype = DTYPES[self.settings.precision]
-            if dtype != generator.input_dtype and not isinstance(generator, OwnGenerator):
-                generator = copy.deepcopy(generator)  # the one in float32 keeps its weights
-            self._generators[key] = generator.in_precision(dtype)
-        return Engine(self._generators[key], self.clip, batch_size, self.settings.compile)
+        return self.models.engine(settings, self.physical_batch(settings, batch_size))
 
     def physical_batch(self, settings: GeneratorSettings, batch_size: int | str) -> int:
         """The number that a batch size stands for: `auto` is found by trying, once for a device, models and precision,
         and remembered in the cache."""
+        check_batch_size(batch_size)
         if isinstance(batch_size, int):
             return batch_size
-        if batch_size != AUTO:
-            raise UserError(f"batch_size = {batch_size!r}, but allowed are auto and a number of 1 or more")
         key = {
-            "device": device_name(self.device),
+            "device": self.models.device_name,
             "generator": dataclasses.asdict(settings),
             "weights": self.generator_sha256(settings),
-            "clip": self.clip.identity,
+            "clip": self.clip_identity,
             "precision": self.settings.precision,
             "compile": self.settings.compile,
         }
-        name = json.dumps(key, sort_keys=True)
-        if name not in self._batches:
-            found = self.cache.get("batch-size", key, lambda: np.array(find_batch(self.device, self._rate(settings))))
-            self._batches[name] = int(found)
-        return self._batches[name]
-
-    def _rate(self, settings: GeneratorSettings) -> Callable[[int], float]:
-        def rate(size: int) -> float:
-            engine = self._engine(settings, size)
-            where = addresses(0, AUTO, 1, 2 * size + 1, np.arange(len(self.labels)), engine.generator.z_dim)
-            seconds = []
-            for _ in range(4):
-                started = time.perf_counter()
-                engine.embed(where)
-                seconds.append(time.perf_counter() - started)
-                if engine.batch_size < size:
-                    raise MemoryError  # it would be halved at once
-            return len(where) / min(seconds[1:])  # the first is slower: allocations, choice of kernels, compilation
-
-        return rate
+        return int(self.cache.get("batch-size", key, lambda: np.array(self.models.best_batch(settings))))
 
     @cached_property
     def train(self) -> CaptionedImages:
@@ -184,7 +154,7 @@ class World:
 
     def encode_texts(self, name: str, texts: list[str]) -> np.ndarray:
         """CLIP embeddings of texts, unit vectors float32 [n, D], cached under the texts and CLIP's identity."""
-        key = {"clip": self.clip.identity, "texts": texts}
+        key = {"clip": self.clip_identity, "texts": texts}
 
         def compute() -> np.ndarray:
             return check_rows(
@@ -195,10 +165,16 @@ class World:
 
     def rank(self, text_embeddings: np.ndarray) -> np.ndarray:
         """Class indices by descending similarity to each text: int64 [n, 1000]."""
+        import torch
+
+        from zeroshot.searching.algorithm1 import rank_labels
+
         return rank_labels(torch.from_numpy(text_embeddings), torch.from_numpy(self.label_embeddings)).numpy()
 
     def tasks(self, images: list[Searched]) -> list[Task]:
         """What Algorithm 1 needs to know of each test image searched for."""
+        from zeroshot.searching.algorithm1 import Task
+
         text = self.encode_texts("captions", [caption for image in images for caption in image.captions])
         ranking = self.rank(text)
         stops = np.cumsum([len(image.captions) for image in images])
@@ -207,28 +183,51 @@ class World:
 
     @cached_property
     def train_scores(self) -> np.ndarray:
-        """CLIP score of each train photograph with each of its captions, float64 [pairs], in the order of
-        `train.photographed_captions`; rounded to half precision where the protocol's threshold is."""
-        return references.train_scores(self)
+        """`zeroshot.worlds.references.train_scores` of the train split, float64 [pairs]."""
+        protocol = self.settings.protocol
+        return self.cache.get(
+            "train-scores", self._threshold_key, lambda: self._references.train_scores(self.clip, self.train, protocol)
+        )
 
     @cached_property
     def threshold(self) -> float:
         """Mean over the train split of a photograph's CLIP score with each of its captions."""
-        return references.threshold(self)
+        # Kept beside the scores: the last bit of a mean may depend on the number of threads.
+        protocol = self.settings.protocol
+        return float(
+            self.cache.get(
+                "threshold", self._threshold_key, lambda: self._references.mean_score(self.train_scores, protocol)
+            )
+        )
 
-    @cached_property
-    def features(self) -> FeatureExtractor:
-        """The feature extractor of the Fréchet distance, in evaluation mode."""
-        return load_features(self.settings.features).to(self.device).to(memory_format=torch.channels_last).eval()
+    @property
+    def _references(self) -> ModuleType:
+        from zeroshot.worlds import references
+
+        return references
+
+    @property
+    def _threshold_key(self) -> dict[str, Any]:
+        protocol = self.settings.protocol
+        return {
+            "clip": self.clip_identity,
+            "train": self.data_identity("train"),
+            "photographs": protocol.threshold,
+            "characters": protocol.caption_characters,
+        }
 
     @cached_property
     def test_features(self) -> np.ndarray:
         """Features of all test photographs, float64 [n, dim]."""
-        return references.reference_features(self)
+        features = sources.checked_sha256(self.settings.features.weights)
+        key = {"test": self.data_identity("test"), "features": features}
+        return self.cache.get(
+            "test-features", key, lambda: self._references.photograph_features(self.features, self.test)
+        )
 
     def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""
-        return references.extract(self, pictures)
+        return self._references.extract(self.features, pictures)
 
     def data_identity(self, split: str) -> str:
         """What a split's captions and photographs depend on: the file's sha256, or that of ids, captions and sizes."""
@@ -248,27 +247,26 @@ class World:
 
     def generator_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of a generator's files, and what says which one an own generator is."""
-        files = [path for path in (generator.weights, generator.config) if path and not path.startswith(IN_MEMORY)]
-        known = {path: folder_sha256(resolve(path)) for path in files}
-        if is_own(generator):
+        known = sources.generator_sha256(generator)
+        if generator.is_own:
+            from zeroshot.models.generators.own import checked_identity
+
             known[generator.architecture] = checked_identity(self.generator(generator), generator)
+        return known
+
+    def models_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
+        """sha256 of what decides a search's scores: a generator and CLIP."""
+        clip = self.settings.clip
+        known = self.generator_sha256(generator) | sources.clip_sha256(clip)
+        if not clip.model.endswith(".json"):
+            known[f"{clip.model} {clip.weights}"] = self.clip_identity["weights"]
         return known
 
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of everything that decides a run's numbers."""
         features = self.settings.features.weights
-        known = self.models_sha256(generator) | {features: folder_sha256(resolve(features))}
+        known = self.models_sha256(generator) | {features: sources.checked_sha256(features)}
         return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}
-
-    def models_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
-        """sha256 of what decides a search's scores: a generator and CLIP."""
-        clip = self.settings.clip
-        files = [clip.vocabulary]
-        files += [clip.model, clip.weights] if clip.model.endswith(".json") else []
-        known = self.generator_sha256(generator) | {path: folder_sha256(resolve(path)) for path in files if path}
-        if not clip.model.endswith(".json"):
-            known[f"{clip.model} {clip.weights}"] = self.clip.identity["weights"]
-        return known
 
 
 def load_world(
@@ -298,4 +296,6 @@ def load_world(
     """
     generators = world_parts(name).generators
     settings = dataclasses.replace(default_run(name, next(iter(generators))), precision=precision, compile=compile)
-    return World(settings, device, None if cache is None else Path(cache))
+    world = World(settings, device, None if cache is None else Path(cache))
+    _ = world.device  # one that is not there is said here
+    return world

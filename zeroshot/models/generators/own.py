@@ -17,10 +17,9 @@ from torch import nn
 
 from zeroshot.errors import UserError
 from zeroshot.models.generators.base import Generator
-from zeroshot.settings import GeneratorSettings
+from zeroshot.settings import IN_MEMORY, GeneratorSettings
 from zeroshot.storage.paths import resolve
 
-IN_MEMORY = "sha256:"  # begins the `weights` of a generator that was handed over in Python: its identity follows
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _CHECKED = 4  # images generated to check a generator
 _OWN_FIELDS = frozenset(vars(nn.Module()))  # what PyTorch keeps in every module
@@ -91,11 +90,6 @@ class OwnGenerator(Generator):
         kind = type(self.module)
         architecture, weights = f"{kind.__module__}:{kind.__qualname__}", IN_MEMORY + identity_of(self.module)
         return GeneratorSettings(self.name, architecture, weights, self.image_size, self.z_dim)
-
-
-def is_own(settings: GeneratorSettings) -> bool:
-    """Whether settings name a generator by an import path (`package.module:factory`)."""
-    return ":" in settings.architecture
 
 
 def load_own(settings: GeneratorSettings, classes: int) -> OwnGenerator:

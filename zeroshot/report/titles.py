@@ -1,0 +1,33 @@
+"""What every title of a table or figure ends with: the same things in the same order, whatever is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from zeroshot.settings import RunSettings
+
+
+def setting_of(runs: Sequence[RunSettings]) -> str:
+    """World, protocol, generators, k, captions, b, seeds and source of the images of runs that differ in generator, k
+    and seed only."""
+    shared = runs[0]
+    return (
+        f"world: {shared.world.name}, protocol: {shared.protocol.name}, {what_of(runs)}, "
+        f"{shared.captions} captions, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
+    )
+
+
+def what_of(runs: Sequence[RunSettings]) -> str:
+    """Generators and k, each once."""
+    return f"{listed(run.generator.name for run in runs)}, k = {listed(run.k for run in runs)}"
+
+
+def seeds_of(runs: Sequence[RunSettings]) -> str:
+    """`seed 42`, or `seeds 42, 43, 44`."""
+    seeds = listed(run.seed for run in runs)
+    return f"seeds {seeds}" if "," in seeds else f"seed {seeds}"
+
+
+def listed(values: Iterable[object]) -> str:
+    """Each different value once, in their order, with commas."""
+    return ", ".join(dict.fromkeys(map(str, values)))
