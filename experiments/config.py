@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
 from zeroshot.errors import UserError
+from zeroshot.limits import check_device_name, check_folder, check_text, check_values
 from zeroshot.report.collect import check_curve
 from zeroshot.settings import (
     ClipSettings,
@@ -20,10 +21,11 @@ from zeroshot.settings import (
     RunSettings,
     SearchSettings,
     WorldSettings,
-    check_device_name,
 )
 from zeroshot.storage.shard import WHOLE, Shard
 from zeroshot.worlds.parts import PROTOCOLS, WORLDS
+
+MOST_SHOWN = 1000  # captions of a page
 
 
 @dataclass
@@ -120,8 +122,11 @@ def run_settings(config: DictConfig) -> RunSettings:
     check_device_name(plain.device)
     Shard.parse(plain.shard)
     check_curve(plain.curve)
-    if plain.page.captions < 1:
-        raise UserError(
-            f"page.captions = {plain.page.captions}, but a gallery shows at least one caption: give 1 or more"
-        )
+    check_folder("output", plain.output)
+    if not 1 <= plain.page.captions <= MOST_SHOWN:
+        raise UserError(f"page.captions = {plain.page.captions}, but a gallery shows 1 to {MOST_SHOWN:,} captions")
+    for key, ks in (("figure3.k", plain.figure3.k), ("page.k", plain.page.k)):
+        check_values(key, ks)
+    for text in plain.figure3.captions:
+        check_text("figure3.captions", text)
     return RunSettings(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(RunSettings)})

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from experiments.cli import StopRequest
 from experiments.config import Figure3, Grid, Page, run_settings
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.limits import MOST_RUNS, check_values
 from zeroshot.report.collect import collect
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
@@ -60,12 +61,10 @@ def columns_of(config: DictConfig, k: Sequence[int]) -> list[RunSettings]:
 def _bases(config: DictConfig) -> list[RunSettings]:
     """Each generator's settings, at whatever k and seed."""
     for key in ("grid.generators", "grid.k", "grid.seeds"):
-        values = list(OmegaConf.select(config, key))
-        if not values:
-            raise UserError(f"{key} is empty: give at least one, or leave it out for the world's own")
-        twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
-        if twice:
-            raise UserError(f"{key} = {values} names {twice[0]} more than once: name each once")
+        check_values(key, list(OmegaConf.select(config, key)))
+    points = len(config.grid.generators) * len(config.grid.k) * len(config.grid.seeds)
+    if points > MOST_RUNS:
+        raise UserError(f"the grid has {points:,} runs, but at most {MOST_RUNS:,} are made by one command: give less")
     own = [o for o in HydraConfig.get().overrides.task if not o.startswith("generator=")]
     return [run_settings(compose("config", overrides=[*own, f"generator={name}"])) for name in config.grid.generators]
 

@@ -48,6 +48,7 @@ def imagine(config: DictConfig, typed: dict[str, str], stop: StopRequest) -> Non
     settings = dataclasses.replace(settings, batch_size=world.physical_batch(settings.generator, settings.batch_size))
     folder = output / world.name / "imagine"
     check_writable(folder)  # whoever waits for a search should not learn at its end that it cannot be kept
+    imagined.tidy(folder)
     weights = world.models_sha256(settings.generator)
     for number, pairs in enumerate(prompts):
         done = f"{folder} ({number} of {len(prompts)} prompts)"

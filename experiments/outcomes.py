@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 
-from experiments.cli import JobFailed
+from experiments.cli import USER_ERROR, JobFailed
 
 
 def leave_if_failed(jobs: Sequence[JobReturn]) -> None:
@@ -23,6 +23,14 @@ def leave_if_failed(jobs: Sequence[JobReturn]) -> None:
     for job, outcome in failed:
         print(f"  {named(job.overrides or [])}: {outcome.message}", file=sys.stderr)
     sys.exit(max(outcome.code for _, outcome in failed))
+
+
+def refuse_twins(jobs: Sequence[Sequence[str]]) -> None:
+    """Leave with the user's exit code where a sweep names the same job twice, before any job runs."""
+    for number, job in enumerate(jobs):
+        if job in jobs[:number]:
+            print(f"error: the sweep names {named(job)!r:.80} more than once: name each value once", file=sys.stderr)
+            sys.exit(USER_ERROR)
 
 
 def named(overrides: Sequence[str]) -> str:

@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest, guarded, help_if_asked
 from zeroshot.errors import Interrupted, UserError
+from zeroshot.limits import PRECISIONS, check_device_name, check_folder
 from zeroshot.progress import doing
 from zeroshot.report.tables import markdown
-from zeroshot.settings import PRECISIONS, check_device_name
 from zeroshot.storage.files import write_text
 from zeroshot.worlds.parts import default_run, world_parts
 
@@ -50,6 +50,7 @@ def options(arguments: list[str]) -> dict[str, str]:
     chosen = ALLOWED | given
     if chosen["world"] != "paper":
         raise UserError(f"world = {chosen['world']!r}, but only world=paper needs a rehearsal: the miniature just runs")
+    check_folder("output", chosen["output"])
     check_device_name(chosen["device"])
     if chosen["precision"] not in PRECISIONS:
         raise UserError(f"precision = {chosen['precision']!r}, but allowed is {', '.join(PRECISIONS)}")

@@ -27,13 +27,17 @@ def lines(beginning: str) -> list[str]:
     return [line for line in found if line.startswith(beginning)]
 
 
-@pytest.mark.parametrize("line", lines("python -m"))
-def test_commands_run(line: str, output: Path) -> None:
-    arguments = line.removeprefix("python -m ").split()
-    kept = [a for a in arguments if not a.startswith(("b_max=", "captions="))]
-    done = command(*kept, *TINY, f"output={output}")
-    assert done.returncode == 0, done.stderr
-    assert list(output.glob("miniature/*/runs/*/*/*/metrics.json"))
+def test_commands_run_in_their_order_and_the_first_results_stay(output: Path) -> None:
+    first = command("experiments.reproduce", "table1", *TINY, f"output={output}")  # make reproduce-table1
+    assert first.returncode == 0, first.stderr
+    tables = {path: path.read_bytes() for path in output.glob("miniature/*/tables/*")}
+    assert len(tables) == 6
+    for line in lines("python -m"):
+        arguments = line.removeprefix("python -m ").split()
+        kept = [a for a in arguments if not a.startswith(("b_max=", "captions="))]
+        done = command(*kept, *TINY, f"output={output}")
+        assert done.returncode == 0, (line, done.stderr)
+    assert {path: path.read_bytes() for path in tables} == tables
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

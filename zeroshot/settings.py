@@ -7,13 +7,22 @@ wrong key or type is refused before anything runs.
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from zeroshot.errors import UserError
+from zeroshot.limits import (
+    CHOICES,
+    LARGEST_SIDE,
+    LONGEST_TEXT,
+    MOST_CAPTIONS,
+    MOST_SCORES,
+    check_batch_size,
+    check_name,
+    check_settings,
+    check_values,
+)
 
-CLASSES = 1000  # ImageNet's labels, which every world ranks
 IN_MEMORY = "sha256:"  # begins the `weights` of a generator that was handed over in Python: its identity follows
 
 
@@ -178,34 +187,58 @@ class RunSettings:
 
 
 def _check(settings: RunSettings) -> None:
+    """Refuse settings that no run can have. Raises UserError."""
+    for key in ("world", "protocol", "generator"):
+        check_name(f"{key}.name", getattr(settings, key).name)
     check_settings(settings.k, settings.b_max, settings.seed)
     check_batch_size(settings.batch_size)
-    for key, given, allowed in (
-        ("precision", settings.precision, PRECISIONS),
-        ("search.images", settings.search.images, IMAGE_SOURCES),
-        ("data.source", settings.data.source, DATA_SOURCES),
-        ("protocol.caption", settings.protocol.caption, CAPTION_CHOICES),
-        ("protocol.ranking", settings.protocol.ranking, RANKINGS),
-        ("protocol.threshold", settings.protocol.threshold, THRESHOLDS),
-    ):
+    for key, allowed in CHOICES.items():
+        room, _, field = key.rpartition(".")
+        given = getattr(getattr(settings, room) if room else settings, field)
         if given not in allowed:
-            raise UserError(f"{key} = {given!r}, but allowed is {', '.join(allowed)}")
+            raise UserError(f"{key} = {given!r:.80}, but allowed is {', '.join(allowed)}")
     for key, truncation in (("generator", settings.generator.truncation), ("protocol", settings.protocol.truncation)):
         if truncation is not None and not 0 < truncation <= 1:
             raise UserError(f"{key}.truncation = {truncation}, but allowed is null or a number above 0 and up to 1")
-    for key in ("caption_characters", "unranked_every", "batches_of", "saved_side"):
+    for key, most in (
+        ("caption_characters", LONGEST_TEXT),
+        ("unranked_every", MOST_CAPTIONS),
+        ("batches_of", MOST_CAPTIONS),
+        ("saved_side", LARGEST_SIDE),
+    ):
         number = getattr(settings.protocol, key)
-        if number is not None and number < 1:
-            raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 and more")
+        if number is not None and not 1 <= number <= most:
+            raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 to {most:,}")
     if not 0 < settings.search.share <= 1:
         raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
-    if settings.captions < 1:
-        raise UserError(f"captions = {settings.captions}, but at least one test image is searched for: give 1 or more")
-    whole_batches(settings.captions, settings.protocol)  # whether the split has that many is known once it is loaded
+    _check_captions(settings)
+    check_values("search.k", settings.search.k)
     for k in settings.search.k:
         check_settings(k, settings.b_max, settings.seed)
-    if "{label}" not in settings.protocol.label_prompt:
-        raise UserError(f"protocol.label_prompt = {settings.protocol.label_prompt!r}, but it must contain {{label}}")
+    prompt = settings.protocol.label_prompt
+    if "{label}" not in prompt or len(prompt) > LONGEST_TEXT:
+        raise UserError(
+            f"protocol.label_prompt = {prompt!r:.80}, but it must contain {{label}} and have at most {LONGEST_TEXT:,} "
+            "characters"
+        )
+
+
+def _check_captions(settings: RunSettings) -> None:
+    """Refuse a number of test images that cannot be searched for. Raises UserError.
+
+    Whether the split has that many is known once it is loaded.
+    """
+    captions, b_max = settings.captions, settings.b_max
+    if captions < 1:
+        raise UserError(f"captions = {captions}, but at least one test image is searched for: give 1 or more")
+    if captions > MOST_CAPTIONS:
+        raise UserError(f"captions = {captions}, but at most {MOST_CAPTIONS:,} test images can be searched for")
+    if captions * b_max > MOST_SCORES:
+        raise UserError(
+            f"captions = {captions:,} with b_max = {b_max:,} are {captions * b_max:,} scores, but a run holds at most "
+            f"{MOST_SCORES:,}: give less of one"
+        )
+    whole_batches(captions, settings.protocol)
 
 
 def whole_batches(captions: int, protocol: ProtocolSettings) -> int:
@@ -220,35 +253,3 @@ def whole_batches(captions: int, protocol: ProtocolSettings) -> int:
             "many or more"
         )
     return kept
-
-
-def check_batch_size(batch_size: int | str) -> None:
-    """Refuse a batch size that is neither `auto` nor a number of images. Raises UserError."""
-    if not isinstance(batch_size, int) and batch_size != "auto":
-        raise UserError(f"batch_size = {batch_size!r}, but allowed are auto and a number of 1 or more")
-    if isinstance(batch_size, int) and batch_size < 1:
-        raise UserError(f"batch_size = {batch_size}, but a batch holds at least one image: give 1 or more, or auto")
-
-
-def check_device_name(device: str) -> None:
-    """Refuse what is no device's name; whether this machine has it is known to PyTorch only. Raises UserError."""
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device):
-        raise UserError(f"device = {device!r}, but allowed are auto, cpu, cuda and cuda:<number>")
-
-
-def check_settings(k: int, b_max: int, seed: int) -> None:
-    """Refuse, with both numbers, what Algorithm 1 cannot run on. Raises UserError."""
-    if not 1 <= k <= CLASSES:
-        raise UserError(f"k = {k}, but this world has {CLASSES:,} labels: give k between 1 and {CLASSES}")
-    if b_max < 1:
-        raise UserError(f"b_max = {b_max}, but at least one image must be drawn: give b_max of 1 or more")
-    if seed < 0:
-        raise UserError(f"seed = {seed}, but seeds are counted from 0: give seed of 0 or more")
-
-
-PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-IMAGE_SOURCES = ("fresh", "pool")
-DATA_SOURCES = ("parquet", "ccub", "reed", "hub")
-CAPTION_CHOICES = ("fixed", "random")
-RANKINGS = ("searched", "random")
-THRESHOLDS = ("clip", "raw")

@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from experiments.cli import ENVIRONMENT_FAILURE, USER_ERROR
-from experiments.outcomes import leave_if_failed
+from experiments.outcomes import leave_if_failed, refuse_twins
 
 try:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher as Submitit
@@ -38,6 +38,7 @@ class DefaultLauncher(BasicLauncher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; leave with the code of the failed ones, if any."""
+        refuse_twins(job_overrides)
         jobs = super().launch(job_overrides, initial_job_idx)
         leave_if_failed(jobs)
         return jobs
@@ -59,6 +60,7 @@ class LocalLauncher(Launcher):
         from experiments.local_jobs import run_jobs
 
         assert self.config is not None
+        refuse_twins(job_overrides)
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         jobs = run_jobs(job_overrides, initial_job_idx, self.config, self.n_jobs)
         leave_if_failed(jobs)
@@ -70,6 +72,7 @@ class SlurmLauncher(Submitit):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the jobs as one array and wait for them; they go on without this process, should it end."""
+        refuse_twins(job_overrides)
         try:
             jobs = super().launch(job_overrides, initial_job_idx)
         except Exception as error:  # no Slurm here, fields that it refuses, or a job that ended without a result

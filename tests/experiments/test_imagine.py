@@ -29,6 +29,7 @@ from zeroshot.report import imagined
 from zeroshot.runs.imagine import best_draws, checkpoints
 from zeroshot.searching.algorithm1 import Task, run_tasks
 from zeroshot.searching.prompts import address, weighted
+from zeroshot.storage.files import locked
 from zeroshot.worlds.parts import default_run
 
 
@@ -170,7 +171,7 @@ def test_several_prompts_get_a_folder_each(run_main, output: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["prompt= "], 2, "a prompt needs at least one word"),
+        (["prompt= "], 2, "a sentence needs at least one word"),
         (["prompt=a", "bird"], 2, "'bird' stands alone"),
         (["prompt=a bird", "k=1001"], 2, "k = 1001, but this world has 1,000 labels"),
         (['prompts=[["a bird",1],["A bird",-1]]', "b_max=2"], 2, "weights 1, -1 cancel"),
@@ -211,7 +212,7 @@ def test_a_disk_that_refuses_leaves_no_folder(
 
 
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
-    arguments = ["prompt=a bird", "generator=sagan", "b_max=1000000", "device=cpu", f"output={tmp_path}"]
+    arguments = ["prompt=a bird", "generator=sagan", "b_max=100000", "device=cpu", f"output={tmp_path}"]
     command = [sys.executable, "-m", "experiments.imagine", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while not list((tmp_path / "cache").glob("labels*.npy")) and process.poll() is None:
@@ -243,3 +244,19 @@ def test_make_hands_a_prompt_over_untouched(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-s", "imagine", *given], cwd=ROOT, env=kept, capture_output=True, text=True)
     assert done.stdout == f"-m experiments.imagine generator=sagan k=3\n{prompt}", done.stderr
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_search(
+    found: tuple[zeroshot.SearchResult, dict], tmp_path: Path
+) -> None:
+    left, held = tmp_path / ".a-bird-00aa11bb.0f0f0f0f.partial", tmp_path / ".a-cat-00aa11bb.0f0f0f0f.partial"
+    for partial in (left, held):
+        partial.mkdir()
+        (partial / "best.png").touch()
+    with locked(tmp_path / ".a-cat-00aa11bb.lock", wait=True):  # its process still writes
+        imagined.tidy(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.partial")] == [held.name]
+    imagined.tidy(tmp_path)
+    assert not list(tmp_path.glob("*.partial"))
+    imagined.write(found[0], tmp_path / "x", found[1], {})
+    assert imagined.read(tmp_path / "x") and not list(tmp_path.glob(".*"))

@@ -21,8 +21,9 @@ from experiments import local_jobs
 from experiments.cli import JobFailed, StopRequest, guarded
 from experiments.local_jobs import job_environment, run_jobs
 from experiments.outcomes import leave_if_failed
+from experiments.run import main as run_main
 from hydra_plugins.zeroshot_launchers.launchers import SlurmLauncher
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, Call, command
 from tests.experiments.test_config import composed_with_hydra
 from tests.runs.test_run import results
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
@@ -34,6 +35,14 @@ def job(code: int = 0, message: str = "") -> JobReturn:
     done = JobReturn(overrides=[f"k={code}"], status=JobStatus.FAILED if code else JobStatus.COMPLETED)
     done.return_value = JobFailed(message, code) if code else None
     return done
+
+
+@pytest.mark.parametrize("launcher", ["default", "local", "slurm"])
+def test_a_sweep_that_names_a_job_twice_is_refused_before_any_runs(call: Call, tmp_path: Path, launcher: str) -> None:
+    arguments = ("-m", "generator=sagan", "seed=7,8,7", f"hydra/launcher={launcher}", f"output={tmp_path}")
+    code, _, stderr = call(run_main, *arguments)
+    assert code == 2 and "the sweep names 'generator=sagan seed=7 " in stderr and "more than once" in stderr
+    assert not list(tmp_path.glob("miniature"))
 
 
 def test_a_sweep_leaves_with_the_worst_code_and_names_what_failed(capsys: pytest.CaptureFixture) -> None:

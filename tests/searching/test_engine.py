@@ -14,12 +14,12 @@ import torch
 import zeroshot
 from tests.conftest import ROOT
 from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.limits import PRECISIONS
 from zeroshot.models.generators.base import Generator
 from zeroshot.models.precision import DTYPES, check_device
 from zeroshot.runs.run import run, run_path
 from zeroshot.searching.batches import find_batch, is_out_of_memory
 from zeroshot.searching.engine import Addresses, Engine, addresses
-from zeroshot.settings import PRECISIONS
 
 # Of a score in bf16, which keeps 8 bits, against fp32's. Measured over 256 images x 1,000 sentences of each generator:
 # at most 0.028, 0.003 on average.

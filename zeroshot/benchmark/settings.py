@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from zeroshot.errors import UserError
-from zeroshot.settings import PRECISIONS
+from zeroshot.limits import PRECISIONS, check_device_name, check_folder
 
 PARTS = {
     "a": "engine against the bare models",
@@ -111,6 +111,8 @@ def check(settings: BenchmarkSettings) -> None:
     unknown = [part for part in settings.only or [] if part not in PARTS]
     if unknown or settings.only == []:
         raise UserError(f"only = {settings.only}, but allowed are {', '.join(PARTS)}, at least one of them")
+    check_folder("output", settings.output)
+    check_device_name(settings.device)
     if settings.models not in MODELS:
         raise UserError(f"models = {settings.models!r}, but allowed are {', '.join(MODELS)}")
     if settings.precision not in PRECISIONS:

@@ -8,7 +8,7 @@ import platform
 import torch
 
 from zeroshot.errors import UserError
-from zeroshot.settings import check_device_name
+from zeroshot.limits import check_device_name
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from zeroshot.errors import UserError
+from zeroshot.limits import check_values
 from zeroshot.report.collect import collect
 from zeroshot.report.tables import table1
 from zeroshot.runs.run import run, run_path
@@ -54,13 +54,13 @@ def evaluate(
         >>> evaluate(world, ["sagan", "biggan"], k=[1, 10], seeds=[42], b_max=10, captions=24)  # doctest: +SKIP
     """
     names = [generators] if isinstance(generators, str) else list(generators)
+    for key, values in (("generators", names), ("k", list(k)), ("seeds", list(seeds))):
+        check_values(key, values)
     base = world.settings if captions is None else dataclasses.replace(world.settings, captions=captions)
     grid: list[RunSettings] = [
         dataclasses.replace(base, generator=world.generator_settings(name), k=kept, seed=seed, b_max=b_max)
         for name, kept, seed in itertools.product(names, k, seeds)
     ]
-    if not grid:
-        raise UserError("nothing to evaluate: give at least one generator, k and seed each")
     for settings in grid:
         run(world, settings, Path(output))
     return table1(collect(run_path(Path(output), settings) for settings in grid))

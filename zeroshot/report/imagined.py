@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.storage.files import set_aside, sha256
+from zeroshot.storage.files import locked, set_aside, sha256
 
 if TYPE_CHECKING:
     from zeroshot.runs.imagine import SearchResult
@@ -83,18 +86,16 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
     """
     content = summary(result, settings, provenance)
     files = _files(result, settings, content)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for name, file in files.items():
-            (partial / name).write_bytes(file)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
+        with _mine(folder, wait=True):
+            partial.mkdir(parents=True)
+            for name, file in files.items():
+                (partial / name).write_bytes(file)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(partial, folder)
     except OSError as error:
-        if read(folder):
-            return content  # another process, asked for the same, was first
         raise EnvironmentFailure(
             f"{folder} needs {sum(map(len, files.values())):,} bytes and cannot be written ({error.strerror}): make "
             "room, or give another folder with output=…"
@@ -102,6 +103,26 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return content
+
+
+@contextlib.contextmanager
+def _mine(folder: Path, wait: bool) -> Iterator[bool]:
+    """Hold the right to write a folder; the lock's file goes when it is given back."""
+    lock = folder.with_name(f".{folder.name}.lock")
+    with locked(lock, wait) as mine:
+        try:
+            yield mine
+        finally:
+            if mine:
+                lock.unlink(missing_ok=True)
+
+
+def tidy(parent: Path) -> None:
+    """Remove what killed processes left half written among the searches' folders."""
+    for partial in parent.glob(".*.*.partial"):
+        with _mine(parent / partial.name.split(".")[1], wait=False) as abandoned:
+            if abandoned:
+                shutil.rmtree(partial, ignore_errors=True)
 
 
 def _files(result: SearchResult, settings: dict[str, Any], content: dict[str, Any]) -> dict[str, bytes]:

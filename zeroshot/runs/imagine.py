@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from zeroshot.limits import check_batch_size, check_settings
 from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
 from zeroshot.searching.engine import Addresses, addresses
 from zeroshot.searching.prompts import Pairs, Prompt, address, combined, weighted
-from zeroshot.settings import GeneratorSettings, check_batch_size, check_settings
+from zeroshot.settings import GeneratorSettings
 from zeroshot.worlds.world import World
 
 

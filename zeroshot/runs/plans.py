@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from zeroshot.limits import CLASSES
 from zeroshot.searching.pool_plan import Plan, classes_drawn, make_plan
-from zeroshot.settings import CLASSES, RunSettings
+from zeroshot.settings import RunSettings
 from zeroshot.storage.files import set_aside, write_text
 from zeroshot.version import __version__
 from zeroshot.worlds.protocols import Searched

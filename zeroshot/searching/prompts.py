@@ -19,10 +19,12 @@ from numbers import Real
 import numpy as np
 
 from zeroshot.errors import UserError
+from zeroshot.limits import check_text
 
 Prompt = str | Sequence[tuple[str, float]]
 Pairs = tuple[tuple[str, float], ...]
 
+MOST_PAIRS = 1000
 # Below this part of the sum of |weights|, what is left of the sum is the rounding of its float32 terms.
 SMALLEST = 1e-4
 
@@ -38,6 +40,8 @@ def weighted(prompt: Prompt) -> Pairs:
     pairs = list(prompt)
     if not pairs:
         raise UserError('prompts is empty: give at least one pair, as in [["a blue bird", 1]]')
+    if len(pairs) > MOST_PAIRS:
+        raise UserError(f"prompts holds {len(pairs):,} pairs, but at most {MOST_PAIRS:,} are searched for together")
     checked = []
     for number, pair in enumerate(pairs, start=1):
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[0], str):
@@ -49,8 +53,7 @@ def weighted(prompt: Prompt) -> Pairs:
 
 
 def _text(text: str) -> str:
-    if not text.strip():
-        raise UserError(f"prompt = {text!r}, but a prompt needs at least one word")
+    check_text("prompt", text)
     try:
         text.encode()
     except UnicodeEncodeError as error:

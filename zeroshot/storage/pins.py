@@ -49,9 +49,7 @@ def sha256_of(path: Path) -> str:
         stat = path.stat()
         return _digest(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
-        raise EnvironmentFailure(
-            f"weights file {path} cannot be read ({error.strerror}): restore it, e.g. git checkout"
-        ) from None
+        raise EnvironmentFailure(f"weights file {path} cannot be read ({error.strerror}): restore it") from None
 
 
 def folder_sha256(path: Path) -> str:

@@ -13,5 +13,5 @@ def read_labels() -> tuple[str, ...]:
 
 
 def label_prompt(label: str, template: str = "An image of {label}") -> str:
-    """The sentence that stands for a label in front of CLIP (Algorithm 1, step 2)."""
-    return template.format(label=label)
+    """The sentence that stands for a label in front of CLIP (Algorithm 1, step 2): `{label}` is replaced, no more."""
+    return template.replace("{label}", label)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from zeroshot.limits import CLASSES
 from zeroshot.metrics.features import FeatureExtractor
 from zeroshot.models.clip import Clip
 from zeroshot.models.devices import choose_device, device_name
@@ -20,7 +21,7 @@ from zeroshot.models.precision import DTYPES, check_device
 from zeroshot.progress import doing
 from zeroshot.searching.batches import find_batch
 from zeroshot.searching.engine import Engine, addresses
-from zeroshot.settings import CLASSES, GeneratorSettings, RunSettings
+from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.worlds.loading import load_clip, load_features, load_generator
 from zeroshot.worlds.protocols import in_protocol
 

@@ -11,6 +11,7 @@ import numpy as np
 from zeroshot.data.base import CaptionedImages, caption_of, hash_order
 from zeroshot.errors import UserError
 from zeroshot.settings import GeneratorSettings, ProtocolSettings, whole_batches
+from zeroshot.worlds.labels import label_prompt
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def random_captions(seed: int, image_id: str, n: int, captions: int) -> np.ndarr
 def label_prompts(labels: tuple[str, ...], protocol: ProtocolSettings) -> list[str]:
     """The sentences that stand for the labels in front of CLIP (Algorithm 1, step 2)."""
     names = [label.replace(" ", "_") for label in labels] if protocol.label_underscores else labels
-    return [protocol.label_prompt.format(label=name) for name in names]
+    return [label_prompt(name, protocol.label_prompt) for name in names]
 
 
 def in_protocol(generator: GeneratorSettings, protocol: ProtocolSettings) -> GeneratorSettings:

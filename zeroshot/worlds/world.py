@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zeroshot.errors import UserError
+from zeroshot.limits import check_batch_size, check_device_name
 from zeroshot.progress import doing
-from zeroshot.settings import GeneratorSettings, RunSettings, check_batch_size, check_device_name
+from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.cache import Cache
 from zeroshot.worlds import sources
 from zeroshot.worlds.finite import check_rows
