@@ -10,8 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
 from zeroshot.errors import UserError
-from zeroshot.limits import check_device_name, check_folder, check_text, check_values
-from zeroshot.report.collect import check_curve
+from zeroshot.limits import check_curve, check_device_name, check_folder, check_text, check_values
 from zeroshot.settings import (
     ClipSettings,
     DataSettings,

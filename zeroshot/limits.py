@@ -18,6 +18,8 @@ CHOICES = {
     "protocol.ranking": ("searched", "random"),
     "protocol.threshold": ("clip", "raw"),
 }
+# Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.
+CURVES = ("run", "expected")
 # Scores of all captions are in memory at a run's end, 8 bytes each: a slip of the keyboard must not fill it.
 MOST_IMAGES = 100_000  # per caption
 MOST_SCORES = 200_000_000
@@ -50,6 +52,12 @@ def check_batch_size(batch_size: int | str) -> None:
         raise UserError(
             f"batch_size = {batch_size}, but a batch holds 1 to {LARGEST_BATCH:,} images: give that, or auto"
         )
+
+
+def check_curve(kind: str) -> None:
+    """Refuse a kind of curve that there is not. Raises UserError."""
+    if kind not in CURVES:
+        raise UserError(f"curve = {kind!r:.80}, but allowed is {', '.join(CURVES)}")
 
 
 def check_device_name(device: str) -> None:

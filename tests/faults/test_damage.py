@@ -21,9 +21,10 @@ from zeroshot.miniature.training.stage import train
 from zeroshot.report.collect import collect, curve
 from zeroshot.runs.pooled import pooled_search
 from zeroshot.runs.run import run, run_path
-from zeroshot.storage.files import Damaged, read_table, write_table
+from zeroshot.storage.files import Damaged
 from zeroshot.storage.paths import resolve
 from zeroshot.storage.pins import PINS
+from zeroshot.storage.tables import read_table, write_table
 from zeroshot.worlds.loading import load_clip, load_features, load_generator
 from zeroshot.worlds.parts import BIGGAN, CLIP, FEATURES, SAGAN
 from zeroshot.worlds.protocols import searched

@@ -11,7 +11,8 @@ import pytest
 
 import zeroshot
 from zeroshot.errors import UserError
-from zeroshot.report.collect import check_curve, curve
+from zeroshot.limits import check_curve
+from zeroshot.report.collect import curve
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.worlds.parts import default_run
 from zeroshot.worlds.world import World

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from zeroshot.errors import UserError
+from zeroshot.limits import check_curve
 from zeroshot.metrics.best_score import mean_best_curve
 from zeroshot.metrics.expected_best import mean_expected_curve
 from zeroshot.runs.directory import read_metrics, read_run_table
 
 ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
-# Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.
+# By zeroshot.limits.CURVES.
 CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"run": mean_best_curve, "expected": mean_expected_curve}
 
 
@@ -47,12 +48,6 @@ def images_made(runs: pd.DataFrame, pooled: bool) -> int:
 def find_runs(folder: Path) -> list[Path]:
     """Folders of the finished runs below outputs/<world>/<variant>, in order."""
     return sorted(path.parent for path in folder.glob("runs/*/k=*/seed=*/metrics.json"))
-
-
-def check_curve(kind: str) -> None:
-    """Raises UserError for a kind of curve that there is not."""
-    if kind not in CURVES:
-        raise UserError(f"curve = {kind!r}, but allowed is {', '.join(CURVES)}")
 
 
 def curve(run: Path, kind: str = "run") -> np.ndarray:

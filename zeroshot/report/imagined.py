@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -11,9 +12,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.storage.files import locked, set_aside, sha256
@@ -24,11 +22,13 @@ if TYPE_CHECKING:
 FILES = ("best.png", "strip.png", "curve.png", "labels.csv", "imagine.json")
 
 
-def labels(result: SearchResult) -> pd.DataFrame:
-    """The top k labels, most similar first: columns rank, label_index, label, similarity."""
-    table = pd.DataFrame({"label_index": result.label_indices, "label": result.labels})
-    table.insert(0, "rank", np.arange(1, len(table) + 1))
-    return table.assign(similarity=[round(float(s), 6) for s in result.similarities])
+def labels(result: SearchResult) -> list[dict[str, Any]]:
+    """The top k labels, most similar first: rank (from 1), label_index, label, similarity."""
+    rows = zip(result.label_indices.tolist(), result.labels, result.similarities.tolist(), strict=True)
+    return [
+        {"rank": rank, "label_index": index, "label": label, "similarity": round(similarity, 6)}
+        for rank, (index, label, similarity) in enumerate(rows, start=1)
+    ]
 
 
 def summary(result: SearchResult, settings: dict[str, Any], provenance: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def summary(result: SearchResult, settings: dict[str, Any], provenance: dict[str
         "b_max": settings["b_max"],
         "seed": settings["seed"],
         "best": {"b": result.b, "score": result.score, "label": result.label},
-        "labels": labels(result).to_dict("records"),
+        "labels": labels(result),
         "steps": [{"b": step.b, "score": step.score, "label": step.label} for step in result.steps],
         "scores": [float(f"{score:.9g}") for score in result.scores],
         "files": {name.partition(".")[0]: name for name in FILES if name != "imagine.json"},
@@ -138,11 +138,19 @@ def _files(result: SearchResult, settings: dict[str, Any], content: dict[str, An
         "best.png": best.getvalue(),
         "strip.png": as_png(strip(result, setting)),
         "curve.png": as_png(curve(result, setting)),
-        "labels.csv": labels(result).to_csv(index=False).encode(),
+        "labels.csv": _csv(labels(result)),
     }
     content = content | {"files_sha256": {name: sha256(file) for name, file in files.items()}}
     content["sha256"] = sha256(_canonical(content))
     return files | {"imagine.json": (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()}
+
+
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def _canonical(content: dict[str, Any]) -> bytes:

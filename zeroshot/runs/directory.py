@@ -18,8 +18,9 @@ import yaml
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.settings import RunSettings
-from zeroshot.storage.files import Damaged, read_table, set_aside, sha256, write_table, write_text
+from zeroshot.storage.files import Damaged, set_aside, sha256, write_text
 from zeroshot.storage.shard import WHOLE, Shard
+from zeroshot.storage.tables import read_table, write_table
 from zeroshot.worlds.parts import variant
 
 TABLES = ("scores.parquet", "selected.parquet")
