@@ -15,10 +15,10 @@ import pandas as pd
 
 from experiments.cli import StopRequest, guarded
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.paper.downloads import ITEMS, Item, extract, fetch, item_path
-from zeroshot.paper.downloads.fetch import is_offline
+from zeroshot.paper.downloads.extract import extract
+from zeroshot.paper.downloads.fetch import fetch, is_offline
 from zeroshot.paper.downloads.partial import partial_path
-from zeroshot.paper.downloads.table import is_unpacked, unpacked_path
+from zeroshot.paper.downloads.table import ITEMS, Item
 from zeroshot.report.tables import markdown
 from zeroshot.storage.paths import downloads_folder
 
@@ -79,16 +79,16 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 def obtain(item: Item, chosen: argparse.Namespace, stop: StopRequest) -> Part:
     """Look for one item, download and unpack it where need be."""
-    if item.kind == "archive" and is_unpacked(item, chosen.cache):
+    if item.kind == "archive" and item.is_unpacked(chosen.cache):
         return Part(item)
-    if not item.required and not chosen.optional and not item_path(item, chosen.cache).exists():
+    if not item.required and not chosen.optional and not item.path(chosen.cache).exists():
         return Part(item, skipped=True)
     try:
         path = fetch(item, chosen.cache, offline=chosen.offline, mirrors=chosen.mirror, stop=stop)
         if item.kind == "archive":
-            extract(path, unpacked_path(item, chosen.cache), item.member, stop)
-            if not is_unpacked(item, chosen.cache):
-                folder = unpacked_path(item, chosen.cache)
+            extract(path, item.unpacked(chosen.cache), item.member, stop)
+            if not item.is_unpacked(chosen.cache):
+                folder = item.unpacked(chosen.cache)
                 raise UserError(f"{folder} lacks one of {', '.join(item.contains)}: delete it and {path}, try again")
     except (EnvironmentFailure, UserError) as problem:
         return Part(item, problem)
@@ -100,7 +100,7 @@ def obtain_all(chosen: argparse.Namespace, stop: StopRequest) -> list[Part]:
     parts: dict[str, Part] = {}
     for item in ITEMS:
         first = parts.get(item.instead_of or "")
-        if first and first.present and not item_path(item, chosen.cache).exists():
+        if first and first.present and not item.path(chosen.cache).exists():
             parts[item.name] = Part(item, skipped=True)
         else:
             parts[item.name] = obtain(item, chosen, stop)
@@ -140,7 +140,7 @@ def state(part: Part, cache: Path) -> str:
     if part.present:
         known = part.item.sha256 or part.item.kind == "archive"
         return "present" if known else "present, pinned"
-    partial = partial_path(item_path(part.item, cache))
+    partial = partial_path(part.item.path(cache))
     if partial.is_file():
         return f"missing, {partial.stat().st_size / 1e6:.0f} MB of it here"
     return "missing"
@@ -175,7 +175,7 @@ def instructions(parts: list[Part], cache: Path) -> str:
         if part.problem:
             lines += [f"    {line}" for line in str(part.problem).replace(" By hand: ", "\nBy hand: ").splitlines()]
         elif not item.required:
-            path = item_path(item, cache)
+            path = item.path(cache)
             lines += ["    not looked for without --optional", f"    By hand: {item.by_hand.format(path=path)}"]
     return "\n".join(lines)
 

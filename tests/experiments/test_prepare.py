@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -11,10 +12,10 @@ import pytest
 
 from experiments import prepare
 from experiments.cli import StopRequest, guarded
-from tests.conftest import Call, command
+from tests.conftest import ROOT, Call, command
 from tests.test_makefile import last_command, needs_make
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.paper.downloads import ITEMS, Item
+from zeroshot.paper.downloads.table import ITEMS, Item
 
 
 def test_offline_in_an_empty_cache_every_part_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -33,6 +34,29 @@ def test_offline_in_an_empty_cache_every_part_is_named_with_what_to_do(tmp_path:
     assert result.stderr.startswith("error: 7 of the parts that world=paper needs are missing: clip, ")
     assert result.stderr.count("\n") == 1
     assert not cache.exists()
+
+
+IMPORTS = """
+import contextlib, io, sys
+from experiments import prepare
+from experiments.cli import guarded
+codes = []
+for arguments in ["--help"], ["world=moon"], ["--offlin"], ["world=miniature"], ["--offline", "--cache", sys.argv[1]]:
+    sys.argv[1:] = arguments
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            codes.append(guarded(prepare.main))
+        except SystemExit as left:
+            codes.append(left.code)
+heavy = {"torch", "open_clip", "torchvision", "matplotlib", "datasets", "scipy", "gdown", "requests"}
+print(codes, sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_help_refusals_and_listing_import_nothing_heavy(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", IMPORTS, str(tmp_path / "cache")]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 2, 2, None, 3] []\n"
 
 
 def test_hugging_faces_variable_means_offline_too(tmp_path: Path) -> None:

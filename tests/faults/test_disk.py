@@ -22,12 +22,12 @@ from tests.experiments.test_config import composed
 from tests.faults.conftest import PAGE, Disk
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import FILES, IMAGES
-from tests.paper.downloads.server import Server, item
+from tests.paper.downloads.server import FILE, Server, item
 from zeroshot.data.parquet import read_parquet
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.miniature.training.make import make
 from zeroshot.miniature.training.recipe import Recipe
-from zeroshot.paper.downloads import fetch
+from zeroshot.paper.downloads.fetch import fetch
 from zeroshot.report import figures, imagined, tables
 from zeroshot.runs.run import run, run_path
 from zeroshot.storage.cache import Cache
@@ -107,6 +107,21 @@ def full_disk(disk: Mount) -> Path:
 
 def whole_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_download_of_unknown_length_fills_the_disk_and_goes_on(disk: Mount) -> None:
+    small_disk = disk(20)
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        server.states_length, wanted = False, item(f"{server.address}/file")
+        with pytest.raises(EnvironmentFailure, match=r"\.partial needs [\d,]+ more bytes and cannot .*No space left"):
+            fetch(wanted, small_disk.path)
+        assert "models/model.pth" not in whole_names(small_disk.path)
+        small_disk.remount(f"size={200 * PAGE}")
+        assert fetch(wanted, small_disk.path).read_bytes() == FILE
+        begun = server.asked[-1][1]
+        assert begun and begun.startswith("bytes=")  # what had come was kept
+        server.shutdown()
 
 
 def test_caches_tables_figures_and_searches_do_not_stay_half_written(

@@ -36,7 +36,7 @@ def write_bytes(final: Path, content: bytes) -> None:
             partial.unlink(missing_ok=True)
         raise EnvironmentFailure(
             f"{final} needs {len(content):,} bytes and cannot be written ({error.strerror}): make room, or give "
-            "another folder with output=…, and start again; what is finished is kept"
+            "another folder (output=…, of downloads ZEROSHOT_CACHE), and start again; what is finished is kept"
         ) from None
 
 

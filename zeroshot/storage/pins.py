@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.storage.files import write_text
 
 PINS = "SHA256SUMS"  # beside the weights; the format of sha256sum
 
 
 def check_pin(path: Path) -> None:
     """Compare a file with its line in SHA256SUMS beside it, where there is one. Raises EnvironmentFailure."""
-    expected = read_pins(path.parent / PINS).get(path.name)
+    expected = pinned(path)
     if expected and sha256_of(path) != expected:
         refuse(path, expected)
 
@@ -35,6 +36,20 @@ def read_pins(pins: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFailure(f"{pins} cannot be read ({error}): mend it, or delete it to trust anew") from None
     return {name: digest.lower() for digest, _, name in (line.partition("  ") for line in lines) if name}
+
+
+def pinned(path: Path) -> str | None:
+    """The sha256 that SHA256SUMS beside the file states for it; None where it states none."""
+    return read_pins(path.parent / PINS).get(path.name)
+
+
+def pin(path: Path, digest: str) -> None:
+    """State a file's sha256 in SHA256SUMS beside it. Raises EnvironmentFailure where that cannot be written."""
+    pins = path.parent / PINS
+    stated = read_pins(pins)
+    if stated.get(path.name) != digest:
+        stated[path.name] = digest
+        write_text(pins, "".join(f"{stated[name]}  {name}\n" for name in sorted(stated)))
 
 
 @cache
@@ -62,7 +77,6 @@ def folder_sha256(path: Path) -> str:
 
 def pinned_sha256(path: Path) -> str:
     """The sha256 that SHA256SUMS beside the file states for it. Raises EnvironmentFailure where none is stated."""
-    pins = read_pins(path.parent / PINS)
-    if path.name in pins:
-        return pins[path.name]
+    if stated := pinned(path):
+        return stated
     raise EnvironmentFailure(f"no sha256 is pinned for {path} in {path.parent / PINS}: refused")

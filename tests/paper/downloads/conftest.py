@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-import zeroshot.paper.downloads  # noqa: F401 - so that its modules are there to be patched
 from tests.paper.downloads.server import Server
 
 
@@ -22,7 +20,6 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fetching = sys.modules["zeroshot.paper.downloads.fetch"]  # the package's fetch is the function
-    monkeypatch.setattr(fetching, "PAUSE", 0.001)
+    monkeypatch.setattr("zeroshot.paper.downloads.fetch.PAUSE", 0.001)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("no_proxy", "*")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot.paper.downloads import Item
+from zeroshot.paper.downloads.table import Item
 
 FILE = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(FILE).hexdigest()

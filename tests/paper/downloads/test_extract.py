@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
-from zeroshot.paper.downloads import extract
+from zeroshot.paper.downloads.extract import extract
 
 Maker = Callable[[Path, str], Path]
 
@@ -115,6 +115,34 @@ def test_a_tar_whose_content_is_damaged_leaves_nothing(tmp_path: Path) -> None:
     refused(archive, tmp_path, "damaged")
 
 
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip", "zip-bzip2", "zip-lzma"])
+def test_whatever_byte_of_a_compressed_archive_is_damaged_the_user_is_told(tmp_path: Path, kind: str) -> None:
+    content = bytes(range(256)) * 40
+    whole = io.BytesIO()
+    if kind.startswith("zip"):
+        method = {"zip": zipfile.ZIP_DEFLATED, "zip-bzip2": zipfile.ZIP_BZIP2, "zip-lzma": zipfile.ZIP_LZMA}[kind]
+        with zipfile.ZipFile(whole, "w", method) as zipped:
+            zipped.writestr("a", content)
+    else:
+        with tarfile.open(fileobj=whole, mode=f"w:{kind}") as tarred:  # type: ignore[call-overload]
+            member = tarfile.TarInfo("a")
+            member.size = len(content)
+            tarred.addfile(member, io.BytesIO(content))
+    archive, refusals = tmp_path / "archive", 0
+    for place in range(0, len(whole.getvalue()), 5):
+        damaged = bytearray(whole.getvalue())
+        damaged[place] ^= 4
+        archive.write_bytes(damaged)
+        try:
+            extract(archive, tmp_path / str(place))
+        except UserError as error:
+            refusals += "damaged" in str(error)
+            assert not (tmp_path / str(place)).exists()
+        else:  # the bit means nothing, such as one of a date
+            assert [path.read_bytes() for path in (tmp_path / str(place)).iterdir()] == [content]
+    assert refusals > 10
+
+
 def test_a_zip_whose_content_is_damaged_leaves_nothing(tmp_path: Path) -> None:
     archive = zip_with(tmp_path, "b.txt")
     archive.write_bytes(archive.read_bytes().replace(b"content", b"c0ntent", 1))
@@ -177,7 +205,7 @@ def test_an_interrupted_extraction_leaves_nothing_and_can_be_repeated(tmp_path: 
 def test_a_killed_extraction_leaves_no_folder_and_can_be_repeated(tmp_path: Path) -> None:
     archive = tar_with(tmp_path, "b")
     kill = "extract(Path(sys.argv[1]), Path(sys.argv[2]), stop=lambda: os._exit(9))"
-    script = f"import os, sys; from pathlib import Path; from zeroshot.paper.downloads import extract; {kill}"
+    script = f"import os, sys; from pathlib import Path; from zeroshot.paper.downloads.extract import extract; {kill}"
     killed = subprocess.run([sys.executable, "-c", script, archive, tmp_path / "out"], check=False)
     assert killed.returncode == 9
     assert (tmp_path / "out.unfinished" / "good.txt").exists()
@@ -187,6 +215,21 @@ def test_a_killed_extraction_leaves_no_folder_and_can_be_repeated(tmp_path: Path
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"good.txt", "b"}
     assert not (tmp_path / "out.unfinished").exists()
     assert not (tmp_path / "out.unfinished.lock").exists()
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_two_extractions_of_one_archive_do_not_harm_each_other(tmp_path: Path) -> None:
+    archive, told = tar_with(tmp_path, "b"), []
+
+    def second() -> bool:
+        with pytest.raises(EnvironmentFailure, match="being written by another process") as caught:
+            extract(archive, tmp_path / "out")
+        told.append(str(caught.value))
+        return False
+
+    extract(archive, tmp_path / "out", stop=second)
+    assert len(told) == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"good.txt", "b"}
 
 
 def test_a_full_disk_is_seen_before_the_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

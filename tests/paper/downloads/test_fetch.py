@@ -8,7 +8,8 @@ import pytest
 
 from tests.paper.downloads.server import FILE, SHA256, Server, item, names
 from zeroshot.errors import EnvironmentFailure, Interrupted
-from zeroshot.paper.downloads import fetch, pins
+from zeroshot.paper.downloads.fetch import fetch
+from zeroshot.storage import pins
 
 
 def test_a_file_arrives_verified_and_pinned(server: Server, tmp_path: Path) -> None:
@@ -54,6 +55,24 @@ def test_a_later_command_goes_on_where_an_earlier_one_stopped(server: Server, tm
     server.cuts, server.asked = [], []
     assert fetch(item(f"{server.address}/file"), tmp_path).read_bytes() == FILE
     assert [wanted for _, wanted, _ in server.asked] == ["bytes=100000-"]
+
+
+def test_what_has_come_is_kept_while_other_sources_have_nothing(server: Server, tmp_path: Path) -> None:
+    server.cuts = [100_000] + [0] * 4
+    places = [f"{server.address}/file", f"{server.address}/gone", str(tmp_path / "nowhere")]
+    with pytest.raises(EnvironmentFailure, match=r"/file: .*; 100,000 bytes are kept, .*/gone: HTTP 404"):
+        fetch(item(*places), tmp_path)
+    server.cuts, server.asked = [], []
+    assert fetch(item(*places), tmp_path).read_bytes() == FILE
+    assert [wanted for _, wanted, _ in server.asked] == ["bytes=100000-"]
+
+
+def test_a_second_source_begins_anew(server: Server, tmp_path: Path) -> None:
+    """Its file could be another one, so nothing of the first source's is kept."""
+    server.cuts = [100_000] + [0] * 4
+    places = [f"{server.address}/file", f"{server.address}/moved"]
+    assert fetch(item(*places, sha256=None), tmp_path).read_bytes() == FILE
+    assert server.asked[-1][1:] == (None, 200)
 
 
 def test_a_stopped_download_goes_on_too(server: Server, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.paper.downloads import pins
+from zeroshot.paper.downloads.fetch import check
+from zeroshot.storage import pins
 
 DIGEST = hashlib.sha256(b"weights").hexdigest()
 
@@ -23,26 +24,26 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_any_file_will_do_at_first(path: Path) -> None:
-    assert pins.check(path, None) == DIGEST
+    assert check(path, None) == DIGEST
     assert pins.pinned(path) is None
 
 
 def test_a_pinned_file_that_changed_is_refused_and_set_aside(path: Path) -> None:
-    pins.pin(path, pins.check(path, None))
+    pins.pin(path, check(path, None))
     assert pins.pinned(path) == DIGEST
     path.write_bytes(b"other weights")
     other = hashlib.sha256(b"other weights").hexdigest()
     with pytest.raises(EnvironmentFailure, match=f"(?s){other}.*{DIGEST}.*pinned on first use.*delete its line"):
-        pins.check(path, None)
+        check(path, None)
     assert not path.exists()
     assert path.with_name("model.pth.damaged").read_bytes() == b"other weights"
 
 
 def test_a_known_checksum_counts_more_than_a_pin(path: Path) -> None:
     pins.pin(path, "0" * 64)
-    assert pins.check(path, DIGEST) == DIGEST
+    assert check(path, DIGEST) == DIGEST
     with pytest.raises(EnvironmentFailure, match="1" * 64):
-        pins.check(path, "1" * 64)
+        check(path, "1" * 64)
 
 
 def test_pins_of_several_files_live_together(path: Path) -> None:
@@ -66,4 +67,4 @@ def test_sha256sum_reads_the_pins(path: Path) -> None:
 def test_pins_that_cannot_be_read_are_named(path: Path) -> None:
     (path.parent / "SHA256SUMS").write_bytes(b"\xff\xfe")
     with pytest.raises(EnvironmentFailure, match="SHA256SUMS cannot be read"):
-        pins.check(path, None)
+        check(path, None)

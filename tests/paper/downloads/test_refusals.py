@@ -14,7 +14,8 @@ import pytest
 from tests.paper.downloads import server as served
 from tests.paper.downloads.server import FILE, SHA256, WARNING_PAGE, Server, item, names
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.paper.downloads import fetch, pins
+from zeroshot.paper.downloads.fetch import fetch
+from zeroshot.storage import pins
 
 
 def test_a_wrong_checksum_is_set_aside_and_both_are_named(server: Server, tmp_path: Path) -> None:

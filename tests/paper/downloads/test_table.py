@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytorch_pretrained_biggan.model import PRETRAINED_MODEL_ARCHIVE_MAP
 
-from zeroshot.paper.downloads.table import BIGGAN, CLIP, INCEPTION, ITEMS, Item, is_unpacked
+from zeroshot.paper.downloads.table import BIGGAN, CLIP, INCEPTION, ITEMS, Item
 from zeroshot.storage.paths import resolve
 from zeroshot.worlds.parts import world_parts
 
@@ -66,8 +66,8 @@ def test_every_download_the_paper_world_names_is_in_the_table() -> None:
 
 def test_an_archive_counts_as_unpacked_only_with_all_it_must_bring(tmp_path: Path) -> None:
     item = next(item for item in ITEMS if item.contains)
-    assert not is_unpacked(item, tmp_path)
+    assert not item.is_unpacked(tmp_path)
     for name in item.contains:
-        assert not is_unpacked(item, tmp_path)
+        assert not item.is_unpacked(tmp_path)
         (tmp_path / item.folder / name).mkdir(parents=True)
-    assert is_unpacked(item, tmp_path)
+    assert item.is_unpacked(tmp_path)

@@ -22,8 +22,8 @@ from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import Stage, train
 from zeroshot.models.devices import choose_device
-from zeroshot.storage.files import check_writable, write_bytes, write_text
-from zeroshot.storage.pins import PINS, sha256_of
+from zeroshot.storage.files import check_writable, write_bytes
+from zeroshot.storage.pins import pin, sha256_of
 from zeroshot.version import git_commit
 
 BUILDERS: dict[str, Callable[[torch.device, int, StageRecipe], Stage[Any]]] = {
@@ -89,7 +89,4 @@ def write_weights(path: Path, tensors: dict[str, torch.Tensor], recipe: Recipe, 
         "seed": str(recipe.seed),
     }
     write_bytes(path, save(small, metadata=metadata))
-    pins = path.parent / PINS
-    lines = {line.partition("  ")[2]: line for line in pins.read_text().splitlines()} if pins.exists() else {}
-    lines[path.name] = f"{sha256_of(path)}  {path.name}"
-    write_text(pins, "".join(f"{lines[name]}\n" for name in sorted(lines)))
+    pin(path, sha256_of(path))

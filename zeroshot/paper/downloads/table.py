@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-HUB = "https://huggingface.co"
+TIMM = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai"
 CLIP_SHA256 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
 
 
@@ -21,34 +21,29 @@ class Item:
     name: str
     purpose: str
     filename: str  # within the cache folder
-    size: int | None  # bytes: exact where sha256 is known, else about; None: unknown
     by_hand: str  # what a user can do where no source works
+    size: int | None = None  # bytes: exact where sha256 is known, else about; None: unknown
     sources: tuple[str, ...] = ()  # in order of trial: https address, or gdrive:<id>[?resourcekey=<key>]
     sha256: str | None = None
     kind: Literal["file", "archive"] = "file"
     required: bool = True
     instead_of: str | None = None  # the item that this one can stand for
-    # An archive: the folder within the cache that holds what it unpacks to, which of its folders that is, and what
-    # must be in there.
-    folder: str = ""
-    member: str = ""
-    contains: tuple[str, ...] = ()
+    folder: str = ""  # an archive: the folder within the cache that holds what it unpacks to,
+    member: str = ""  # which of its folders that is,
+    contains: tuple[str, ...] = ()  # and what must be in there
 
+    def path(self, cache: Path) -> Path:
+        """Where the file lies within the cache folder."""
+        return cache / self.filename
 
-def item_path(item: Item, cache: Path) -> Path:
-    """Where the item's file lies within the cache folder."""
-    return cache / item.filename
+    def unpacked(self, cache: Path) -> Path:
+        """Where an archive's content lies within the cache folder."""
+        return cache / self.folder
 
-
-def unpacked_path(item: Item, cache: Path) -> Path:
-    """Where an archive's content lies within the cache folder."""
-    return cache / item.folder
-
-
-def is_unpacked(item: Item, cache: Path) -> bool:
-    """Whether everything that an archive must bring is there, by whomever it was unpacked."""
-    folder = unpacked_path(item, cache)
-    return folder.is_dir() and all((folder / name).exists() for name in item.contains)
+    def is_unpacked(self, cache: Path) -> bool:
+        """Whether everything that an archive must bring is there, by whomever it was unpacked."""
+        folder = self.unpacked(cache)
+        return folder.is_dir() and all((folder / name).exists() for name in self.contains)
 
 
 CLIP = Item(
@@ -65,12 +60,9 @@ CLIP_SAFETENSORS = Item(
     purpose="the same CLIP as plain tensors: the copy that open_clip takes",
     filename="clip/open_clip_model.safetensors",
     size=605_143_284,
-    sources=(
-        f"{HUB}/timm/vit_base_patch32_clip_224.openai/resolve/a6f597a30f7b82c51704746581f9a4e41421e878/"
-        "open_clip_model.safetensors",
-    ),
+    sources=(f"{TIMM}/resolve/a6f597a30f7b82c51704746581f9a4e41421e878/open_clip_model.safetensors",),
     sha256="e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",  # as the hub states it for this revision
-    by_hand="copy open_clip_model.safetensors of the hub's timm/vit_base_patch32_clip_224.openai to {path}",
+    by_hand=f"copy open_clip_model.safetensors of {TIMM} to {{path}}",
     instead_of="clip",
 )
 SAGAN = Item(
@@ -79,12 +71,10 @@ SAGAN = Item(
     filename="studiogan-sagan-128.pth",
     size=168_000_000,  # the generator's 42 million numbers; more where the checkpoint keeps its optimiser too
     sources=("gdrive:1exrZloM2bHYJyU5_v9XUMlNcy5TA6gMN",),
-    by_hand=(
-        "open https://drive.google.com/file/d/1exrZloM2bHYJyU5_v9XUMlNcy5TA6gMN/view in a browser and save the file as "
-        f"{{path}}. Or take another SAGAN of {HUB}/Mingguksky/PyTorch-StudioGAN, below "
-        "studiogan_official_ckpt/ImageNet_tailored, and name it with generator.weights=FILE: that is a later training "
-        "run with a 128-px FID of 51.8 instead of 34.7, so its Table 1 is not the paper's"
-    ),
+    by_hand="open https://drive.google.com/file/d/1exrZloM2bHYJyU5_v9XUMlNcy5TA6gMN/view in a browser and save the "
+    "file as {path}. Or take another SAGAN of https://huggingface.co/Mingguksky/PyTorch-StudioGAN, below "
+    "studiogan_official_ckpt/ImageNet_tailored, and name it with generator.weights=FILE: that is a later training "
+    "run with a 128-px FID of 51.8 instead of 34.7, so its Table 1 is not the paper's",
 )
 BIGGAN = Item(
     name="biggan",
@@ -92,13 +82,11 @@ BIGGAN = Item(
     filename="biggan-deep-256-pytorch_model.bin",
     size=234_411_737,
     sources=("https://s3.amazonaws.com/models.huggingface.co/biggan/biggan-deep-256-pytorch_model.bin",),
-    # Stated by one public source only, together with the sha256 of config.json, which zeroshot/generators'
-    # biggan-deep-256.json meets once it is written as that file is.
+    # Stated by one public source only, together with the sha256 of config.json, which zeroshot/models/
+    # generators/biggan-deep-256.json meets once it is written as that file is.
     sha256="5900ef4065047e3aa0d1b66197b7f2664dceb59b27080e414ad57e203c485bc5",
-    by_hand=(
-        "copy it from a machine that has run pytorch-pretrained-biggan (~/.pytorch_pretrained_biggan keeps it under a "
-        "hashed name) to {path}, or name an address or folder that has biggan-deep-256-pytorch_model.bin with --mirror"
-    ),
+    by_hand="copy it from a machine that has run pytorch-pretrained-biggan (~/.pytorch_pretrained_biggan keeps it "
+    "under a hashed name) to {path}, or name an address or folder that has it with --mirror",
 )
 INCEPTION = Item(
     name="inception",
@@ -127,48 +115,33 @@ CUB = Item(
     contains=("images", "images.txt", "bounding_boxes.txt", "classes.txt"),
     by_hand="save CUB_200_2011.tgz of https://data.caltech.edu/records/65de6-vp158 as {path}, then run this again",
 )
-CCUB_FOLDER = "https://drive.google.com/drive/folders/1jOnNp0RkUN_QFa-GvfitbKh8YTthLtgl"
 CCUB_BY_HAND = (
-    f"a Google Drive folder cannot be fetched without an account's key: open {CCUB_FOLDER} in a browser (linked by "
+    "a Google Drive folder cannot be fetched without an account's key: open "
+    "https://drive.google.com/drive/folders/1jOnNp0RkUN_QFa-GvfitbKh8YTthLtgl in a browser (linked by "
     "github.com/Seth-Park/comp-t2i-dataset) and save {file} of C-CUB's colour split as {path}"
 )
 CCUB_CAPTIONS = Item(
     name="ccub-captions",
     purpose="C-CUB colour: ten captions an image",
     filename="C-CUB/color/data.pkl",
-    size=None,
     by_hand=CCUB_BY_HAND.replace("{file}", "data.pkl"),
 )
 CCUB_SPLIT = Item(
     name="ccub-split",
     purpose="C-CUB colour: which images are train (9,010) and test (2,778)",
     filename="C-CUB/color/split.pkl",
-    size=None,
     by_hand=CCUB_BY_HAND.replace("{file}", "split.pkl"),
 )
 REED = Item(
     name="reed-captions",
     purpose="Reed et al. 2016: the same captions as text files, for data.source=reed only",
     filename="cvpr2016_cub.tar.gz",
-    size=None,
     sources=("gdrive:0B0ywwgffWnLLZW9uVHNjb2JmNlE?resourcekey=0-8y2UVmBHAlG26HafWYNoFQ",),
     kind="archive",
     required=False,
     folder="CUB_captions/text",
     member="cvpr2016_cub/text_c10",
-    by_hand=(
-        "save https://drive.google.com/file/d/0B0ywwgffWnLLZW9uVHNjb2JmNlE/view?resourcekey=0-8y2UVmBHAlG26HafWYNoFQ "
-        "as {path}, then run this again with --optional"
-    ),
+    by_hand="save https://drive.google.com/file/d/0B0ywwgffWnLLZW9uVHNjb2JmNlE/view?resourcekey=0-8y2UVmBHAlG26HafWYNoFQ"
+    " as {path}, then run this again with --optional",
 )
-ITEMS = (
-    CLIP,
-    CLIP_SAFETENSORS,
-    SAGAN,
-    BIGGAN,
-    INCEPTION,
-    CUB,
-    CCUB_CAPTIONS,
-    CCUB_SPLIT,
-    REED,
-)
+ITEMS = (CLIP, CLIP_SAFETENSORS, SAGAN, BIGGAN, INCEPTION, CUB, CCUB_CAPTIONS, CCUB_SPLIT, REED)

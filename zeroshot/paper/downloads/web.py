@@ -1,165 +1,116 @@
-"""One HTTP request for a file, or for the rest of it; Google Drive's question in between is answered."""
+"""One request for a file, or for the rest of it; Google Drive's question in between is answered.
+
+gdown reads Drive's page. Its `download` is not used: it takes up a .part file without asking whether Drive still has
+that version of the file (If-Range), and knows nothing of room on the disk and of other processes.
+"""
 
 from __future__ import annotations
 
-import http.client
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from http.cookiejar import CookieJar
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any
+
+from zeroshot.errors import EnvironmentFailure
+from zeroshot.paper.downloads.partial import Origin
 
 TIMEOUT = 60.0  # seconds without a byte
 DRIVE = "https://drive.usercontent.google.com/download"
-PAGE_BYTES = 1 << 20
-CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)$")
+HEADERS = {"User-Agent": "clip-zeroshot-gan", "Accept-Encoding": "identity"}
 
 
-class Refused(Exception):
-    """The source does not give the file; asking it again is no use."""
+class Refused(EnvironmentFailure):
+    """A source does not give the file; asking it again is no use."""
 
 
 class Broken(Exception):
     """The connection failed; asking again may do."""
 
 
-@dataclass
-class Reply:
-    """A server's answer: where in the file it starts, how long the whole file is, and what tells its version."""
-
-    status: int
-    start: int
-    total: int | None
-    validator: str | None
-    response: Any
-
-    def read(self, amount: int) -> bytes:
-        """At most `amount` bytes, as they come; none at the end. Raises Broken."""
-        try:
-            return self.response.read1(amount)
-        except (OSError, http.client.HTTPException) as error:
-            raise Broken(f"the connection broke ({error or type(error).__name__})") from None
+def is_remote(source: str) -> bool:
+    """Whether a source needs the network."""
+    return source.startswith(("http://", "https://", "gdrive:"))
 
 
 @contextmanager
-def request(source: str, headers: dict[str, str]) -> Iterator[Reply]:
-    """Ask for a file.
+def request(source: str, have: int, validator: str | None) -> Iterator[tuple[int, Origin, Callable[[int], bytes]]]:
+    """Ask for a file without its first `have` bytes, if it is still the one of this validator; the whole may come.
 
-    Args:
-        source: an http address, or gdrive:<id>[?resourcekey=<key>].
-        headers: Range and If-Range, where only the rest is wanted.
-
-    Raises:
-        Refused, Broken: as they say; a web page where a file should be is refused.
+    The source is an http address, gdrive:<id>[?resourcekey=<key>] or a local path. Yields where in the file the answer
+    starts, what the file is, and what reads at most so many bytes, none at the end. Raises Refused and Broken.
     """
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    response = _open(opener, _address(source), headers)
+    headers = HEADERS | ({"Range": f"bytes={have}-"} if have else {})
+    headers |= {"If-Range": validator} if have and validator else {}
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     try:
-        if _is_html(response):
-            page = _page(response)
-            response.close()
-            if not source.startswith("gdrive:"):
-                raise Refused(f"a web page instead of the file{_title(page)}")
-            response = _open(opener, confirmed(page), headers)
-            if _is_html(response):
-                raise Refused(f"Google Drive sends a web page instead of the file{_title(_page(response))}")
-        yield _reply(response)
-    finally:
-        response.close()
-
-
-def is_web_page(beginning: bytes) -> bool:
-    """Whether a file that starts so is HTML; no weights, archive or pickle does."""
-    return beginning[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+        response, page = _open(opener, source, headers)
+        if page and source.startswith("gdrive:") and (address := confirmed(page)):
+            response, page = _open(opener, address, headers)
+        if page:
+            title = re.search(r"<title>([^<]{1,200})", page, re.IGNORECASE)
+            raise Refused(f"a web page instead of the file ({' '.join(title[1].split()) if title else 'untitled'})")
+        with response:
+            yield *_described(source, response), response.read1
+    except urllib.error.HTTPError as error:
+        kind = Broken if error.code in (408, 429) or error.code >= 500 else Refused
+        raise kind(f"HTTP {error.code} {error.reason}") from None
+    except urllib.error.URLError as error:
+        reason = getattr(error.reason, "strerror", None) or error.reason
+        raise Refused(f"no connection ({reason})" if is_remote(source) else str(reason)) from None
+    except (OSError, HTTPException) as error:
+        raise Broken(f"the connection broke ({error or type(error).__name__})") from None
 
 
 def confirmed(page: str) -> str:
-    """The address behind Google Drive's page that says a file is too large to be searched for viruses.
+    """Where Google Drive's page about viruses leads; empty for any other. Raises Refused where it leads elsewhere."""
+    from gdown.download import get_url_from_gdrive_confirmation  # here, because few downloads need it
 
-    Raises Refused where the page is another one (quota, no permission), or its form leads away from Drive.
-    """
-    form = _DownloadForm()
-    form.feed(page)
-    if form.action is None:
-        raise Refused(f"Google Drive sends a web page instead of the file{_title(page)}")
-    if urllib.parse.urlsplit(form.action)[:2] != urllib.parse.urlsplit(DRIVE)[:2]:
-        raise Refused(f"Google Drive's page leads to {form.action}")
-    return f"{form.action.partition('?')[0]}?{urllib.parse.urlencode(form.fields)}"
-
-
-class _DownloadForm(HTMLParser):
-    """The form of that page: its action, and its hidden fields (id, export, confirm, uuid, at)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.action: str | None = None
-        self.fields: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the form and its fields."""
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form" and given.get("id") == "download-form":
-            self.action = given.get("action", "")
-            self.fields |= dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.action).query))
-        elif tag == "input" and self.action is not None and given.get("type") == "hidden" and given.get("name"):
-            self.fields[given["name"]] = given.get("value", "")
+    try:
+        address = get_url_from_gdrive_confirmation(" ".join(page.splitlines()))  # it wants the form within one line
+    except Exception:  # gdown fails in several ways on a page that it does not expect
+        return ""
+    if urllib.parse.urlsplit(address)[:2] != urllib.parse.urlsplit(DRIVE)[:2]:
+        raise Refused(f"Google Drive's page leads to {address[:80]}")
+    return address
 
 
 def _address(source: str) -> str:
-    if not source.startswith("gdrive:"):
-        return source
+    if not is_remote(source):
+        return Path(source).expanduser().absolute().as_uri()
     identifier, _, key = source.removeprefix("gdrive:").partition("?")
     fields = {"id": identifier, "export": "download", "confirm": "t"} | dict(urllib.parse.parse_qsl(key))
-    return f"{DRIVE}?{urllib.parse.urlencode(fields)}"
+    return f"{DRIVE}?{urllib.parse.urlencode(fields)}" if source.startswith("gdrive:") else source
 
 
-def _open(opener: urllib.request.OpenerDirector, address: str, headers: dict[str, str]) -> Any:
-    fixed = {"User-Agent": "clip-zeroshot-gan", "Accept-Encoding": "identity"}
+def _open(opener: urllib.request.OpenerDirector, source: str, headers: dict[str, str]) -> tuple[Any, str]:
+    """An answer, and its text where it is a web page instead of a file."""
     try:
-        return opener.open(urllib.request.Request(address, headers=fixed | headers), timeout=TIMEOUT)
+        response = opener.open(urllib.request.Request(_address(source), headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and "Range" in headers:
-            return error  # an answer too: the file has no more bytes than we have
-        what = f"HTTP {error.code} {error.reason}"
-        raise (Broken if error.code in (408, 429) or error.code >= 500 else Refused)(what) from None
-    except urllib.error.URLError as error:
-        raise Refused(f"no connection ({error.reason})") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise Broken(f"the connection broke ({error or type(error).__name__})") from None
-    except ValueError as error:
+        if error.code == 416:  # the file has no more bytes than we have
+            return error, ""
+        raise
+    except (RuntimeError, ValueError) as error:  # an unknown user's home, or no address at all
         raise Refused(str(error)) from None
+    is_page = response.headers.get_content_type() == "text/html"
+    return response, response.read(1 << 20).decode("utf-8", errors="replace") if is_page else ""
 
 
-def _is_html(response: Any) -> bool:
-    return response.status != 416 and response.headers.get_content_type() == "text/html"
-
-
-def _page(response: Any) -> str:
-    try:
-        return response.read(PAGE_BYTES).decode("utf-8", errors="replace")
-    except (OSError, http.client.HTTPException) as error:
-        raise Broken(f"the connection broke ({error or type(error).__name__})") from None
-
-
-def _title(page: str) -> str:
-    found = re.search(r"<title>([^<]{1,200})</title>", page, re.IGNORECASE)
-    return f" ({' '.join(found[1].split())})" if found else ""
-
-
-def _reply(response: Any) -> Reply:
-    ranged = CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-    if response.status in (206, 416):
-        if ranged is None or (response.status == 206 and ranged[1] is None):
-            raise Refused(f"HTTP {response.status} without a Content-Range")
-        start, total = int(ranged[1] or 0), None if ranged[2] == "*" else int(ranged[2])
-    else:
-        length = response.headers.get("Content-Length", "")
-        start, total = 0, int(length) if length.isdecimal() else None
-    etag = response.headers.get("ETag", "")
-    strong = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
-    return Reply(response.status, start, total, strong or response.headers.get("Last-Modified"), response)
+def _described(source: str, response: Any) -> tuple[int, Origin]:
+    """Where in the file an answer starts, and what the file is."""
+    headers = response.headers
+    strong = headers.get("ETag", "").startswith('"')  # a weak one does not promise the same bytes
+    validator = headers["ETag" if strong else "Last-Modified"]
+    if response.status not in (206, 416):
+        length = headers.get("Content-Length", "")
+        return 0, Origin(source, validator, int(length) if length.isdecimal() else None)
+    ranged = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)$", headers.get("Content-Range", ""))
+    if ranged is None:
+        raise Refused(f"HTTP {response.status} without a Content-Range")
+    total = None if ranged[2] == "*" else int(ranged[2])
+    return int(ranged[1] or total or 0), Origin(source, validator, total)  # 416: the rest is empty
