@@ -109,3 +109,16 @@ def test_latex_escapes_signs_and_counts_columns() -> None:
     shaped = paper_shape("table2", table2(published()), b_max=100)
     text = latex(shaped, "title", "table2")
     assert "$>$ 100" in text and r"$\pm$" in text and r"\begin{tabular}{lrrrrrr}" in text
+
+
+AWKWARD = r"a_b&c {50 %} #1 $x$ \y ~z ^w < | " + "\nend"
+
+
+def test_no_sign_of_a_name_breaks_latex_or_markdown() -> None:
+    table = pd.DataFrame([[AWKWARD, "1.00 ± 0.10", "> 100"]], columns=["generator", "k = 1", "k_&"])
+    text = latex(table, AWKWARD, "table1")
+    written = r"a\_b\&c \{50 \%\} \#1 \$x\$ \textbackslash{}y \textasciitilde{}z \textasciicircum{}w $<$ |  end"
+    assert rf"\caption{{{written}}}" in text
+    assert rf"{written} & 1.00 $\pm$ 0.10 & $>$ 100 \\" in text and r"generator & $k$ = 1 & k\_\& \\" in text
+    lines = markdown(table).splitlines()
+    assert len(lines) == 3 and len({line.replace(r"\|", "").count("|") for line in lines}) == 1

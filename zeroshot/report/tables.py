@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,11 @@ from zeroshot.storage.files import write_text
 MEASURES = ("best_clip_score", "frechet_distance")
 DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images
 DISTINCT_IN_WORDS = "distinct selected images"
-LATEX_SIGNS = {"±": r"$\pm$", ">": "$>$", "%": r"\%", "_": r"\_"}
+LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", "<": "$<$", ">": "$>$", "\n": " "}
+)
 
 
 def table3(runs: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +181,9 @@ def write_tables(
 
 def markdown(table: pd.DataFrame) -> str:
     """A Markdown table, padded so that it also reads well as plain text."""
-    rows = [list(map(str, table.columns)), *(list(map(str, row)) for row in table.itertuples(index=False))]
+    rows = [
+        [str(cell).replace("|", r"\|").replace("\n", " ") for cell in row] for row in (table.columns, *table.values)
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
@@ -185,22 +192,17 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame, title: str, label: str) -> str:
     """A LaTeX table environment with booktabs' rules."""
 
-    def escaped(text: str) -> str:
-        for sign, command in LATEX_SIGNS.items():
-            text = text.replace(sign, command)
-        return text
+    def line(cells: Iterable[object]) -> str:
+        return " & ".join(str(cell).translate(LATEX) for cell in cells) + r" \\"
 
-    def line(cells: list[str]) -> str:
-        return " & ".join(map(escaped, cells)) + r" \\"
-
-    body = [line(list(map(str, row))) for row in table.itertuples(index=False)]
+    body = [line(row) for row in table.itertuples(index=False)]
     text_columns = sum(not column.startswith("k = ") for column in table.columns)
     alignment = "l" * text_columns + "r" * (table.shape[1] - text_columns)
-    head = line([column.replace("k = ", "$k$ = ") for column in table.columns])
+    head = line(table.columns).replace("k = ", "$k$ = ")
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{escaped(title)}}}",
+            rf"\caption{{{title.translate(LATEX)}}}",
             rf"\label{{tab:{label}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
