@@ -12,7 +12,7 @@ from typing import Any
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
 USER_ERROR, ENVIRONMENT_FAILURE = 2, 3
-SCHEDULERS = (signal.SIGUSR1, signal.SIGUSR2)
+SCHEDULERS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *SCHEDULERS)
 
 

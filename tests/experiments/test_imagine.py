@@ -29,7 +29,7 @@ from zeroshot.report import imagined
 from zeroshot.runs.imagine import best_draws, checkpoints
 from zeroshot.searching.algorithm1 import Task, run_tasks
 from zeroshot.searching.prompts import address, weighted
-from zeroshot.storage.files import locked
+from zeroshot.storage.locks import locked
 from zeroshot.worlds.parts import default_run
 
 

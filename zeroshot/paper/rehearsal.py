@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,7 +178,12 @@ def peak_memory(device: torch.device) -> float:
     """GB at most in use so far: of the device where it is a GPU, else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    try:
+        import resource
+    except ImportError:
+        return float("nan")  # Windows does not say
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def _median(work: Callable[[], object], device: torch.device, repeats: int) -> float:

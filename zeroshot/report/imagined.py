@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.storage.files import locked, set_aside, sha256
+from zeroshot.storage.files import set_aside, sha256
+from zeroshot.storage.locks import locked
 
 if TYPE_CHECKING:
     from zeroshot.runs.imagine import SearchResult
@@ -88,7 +87,7 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
     files = _files(result, settings, content)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     try:
-        with _mine(folder, wait=True):
+        with locked(_lock(folder), wait=True):
             partial.mkdir(parents=True)
             for name, file in files.items():
                 (partial / name).write_bytes(file)
@@ -105,22 +104,14 @@ def write(result: SearchResult, folder: Path, settings: dict[str, Any], provenan
     return content
 
 
-@contextlib.contextmanager
-def _mine(folder: Path, wait: bool) -> Iterator[bool]:
-    """Hold the right to write a folder; the lock's file goes when it is given back."""
-    lock = folder.with_name(f".{folder.name}.lock")
-    with locked(lock, wait) as mine:
-        try:
-            yield mine
-        finally:
-            if mine:
-                lock.unlink(missing_ok=True)
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def tidy(parent: Path) -> None:
     """Remove what killed processes left half written among the searches' folders."""
     for partial in parent.glob(".*.*.partial"):
-        with _mine(parent / partial.name.split(".")[1], wait=False) as abandoned:
+        with locked(_lock(parent / partial.name.split(".")[1]), wait=False) as abandoned:
             if abandoned:
                 shutil.rmtree(partial, ignore_errors=True)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +17,7 @@ import yaml
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.settings import RunSettings
 from zeroshot.storage.files import Damaged, set_aside, sha256, write_text
+from zeroshot.storage.locks import give_back, holder_of, take
 from zeroshot.storage.shard import WHOLE, Shard
 from zeroshot.storage.tables import read_table, write_table
 from zeroshot.worlds.parts import variant
@@ -61,10 +60,10 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if self.shard == WHOLE:
-                own = self._take(self.path / ".lock", fcntl.LOCK_EX)
+                own = self._take(self.path / ".lock")
             else:
-                own = self._take(self.path / f".lock-{self.shard.index}of{self.shard.count}", fcntl.LOCK_EX)
-                self._take(self.path / ".lock", fcntl.LOCK_SH).truncate(0)
+                own = self._take(self.path / f".lock-{self.shard.index}of{self.shard.count}")
+                self._take(self.path / ".lock", shared=True).truncate(0)
             _sign(own)
         except OSError as error:
             self._release()
@@ -77,31 +76,20 @@ class RunDirectory:
             raise
         return self
 
-    def _take(self, path: Path, kind: int) -> TextIO:
+    def _take(self, path: Path, shared: bool = False) -> TextIO:
         """A lock file, locked. Raises Held."""
         patience = time.monotonic() + PATIENCE
-        while True:
-            file = path.open("a+", encoding="utf-8")
-            try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                if time.monotonic() < patience:
-                    time.sleep(0.02)
-                    continue
+        while (file := take(path, shared)) is None:
+            if time.monotonic() > patience:
                 holders = "; ".join(holders_of(self.path)) or "another process"
-                raise Held(f"{self.path} is being computed by {holders}: wait for it or stop it") from None
-            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                self._locks.append((path, file))
-                return file
-            file.close()  # its owner finished and removed it between our open and our lock
+                raise Held(f"{self.path} is being computed by {holders}: wait for it or stop it")
+            time.sleep(0.02)
+        self._locks.append((path, file))
+        return file
 
     def _release(self) -> None:
         for path, file in reversed(self._locks):
-            with contextlib.suppress(OSError):  # where other shards hold it too, the last of them removes it
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
-            file.close()
+            give_back(file, path)
         self._locks = []
 
     def __exit__(
@@ -209,15 +197,12 @@ class RunDirectory:
 
 def holders_of(path: Path) -> list[str]:
     """Who holds a run's folder: what stands in those of its lock files that somebody holds, with the shard if any."""
-    holders = []
+    found = []
     for lock in sorted(path.glob(".lock*")):
-        with contextlib.suppress(OSError), lock.open(encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                shard = lock.name.removeprefix(".lock").removeprefix("-").replace("of", "/")
-                holders.append(f"shard {shard} on {file.read().strip()}" if shard else file.read().strip())
-    return [holder for holder in holders if holder]
+        if holder := holder_of(lock):
+            shard = lock.name.removeprefix(".lock").removeprefix("-").replace("of", "/")
+            found.append(f"shard {shard} on {holder}" if shard else holder)
+    return found
 
 
 def _sign(lock: TextIO) -> None:

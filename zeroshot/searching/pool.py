@@ -21,7 +21,8 @@ from tqdm import tqdm
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.searching.draws import draw
 from zeroshot.searching.engine import Addresses, Engine
-from zeroshot.storage.files import Damaged, locked, sealed, set_aside, unsealed, write_bytes, write_text
+from zeroshot.storage.files import Damaged, sealed, set_aside, unsealed, write_bytes, write_text
+from zeroshot.storage.locks import locked
 from zeroshot.storage.shard import WHOLE, Shard
 
 BLOCK = 2048  # images: what a kill can cost

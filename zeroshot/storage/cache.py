@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zeroshot.storage.files import Damaged, locked, sealed, set_aside, unsealed, write_bytes
+from zeroshot.storage.files import Damaged, sealed, set_aside, unsealed, write_bytes
+from zeroshot.storage.locks import locked
 
 
 class Cache:
@@ -33,15 +34,11 @@ class Cache:
         found = self._read(path)
         if found is not None:
             return found
-        lock = path.with_name(f".{path.stem}.lock")
-        with locked(lock, wait=True):
-            try:
-                found = self._read(path)  # another process may have been first
-                if found is None:
-                    found = compute()
-                    self._write(path, found)
-            finally:
-                lock.unlink(missing_ok=True)  # whoever comes now finds the array, or begins anew
+        with locked(path.with_name(f".{path.stem}.lock"), wait=True):
+            found = self._read(path)  # another process may have been first
+            if found is None:
+                found = compute()
+                self._write(path, found)
         return found
 
     def _read(self, path: Path) -> np.ndarray | None:

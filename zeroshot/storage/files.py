@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from zeroshot.errors import EnvironmentFailure
@@ -56,26 +54,6 @@ def check_writable(folder: Path) -> None:
         raise EnvironmentFailure(
             f"output folder {folder} cannot be written ({error.strerror}): give another one with output=…"
         ) from None
-
-
-@contextlib.contextmanager
-def locked(path: Path, wait: bool) -> Iterator[bool]:
-    """Hold a lock file, made where it is missing; the kernel frees that of a process that died.
-
-    Yields False where another holds it and `wait` is false. Raises EnvironmentFailure where it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise EnvironmentFailure(f"{path.parent} cannot be written ({error.strerror}): give another output=…") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def set_aside(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.storage.files import write_text
+from zeroshot.storage.locks import lies_at, lock
 
 ELSEWHERE = "make room, or name another folder with ZEROSHOT_CACHE"
 
@@ -86,12 +86,7 @@ def held_partial(path: Path) -> Iterator[PartialFile]:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = PartialFile(partial_path(path))
     with partial:
-        try:
-            fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held = os.path.samestat(os.fstat(partial.fileno()), partial.path.stat())
-        except OSError:
-            held = False  # or its holder moved it between our opening and our locking it
-        if not held:
+        if not (lock(partial) and lies_at(partial, partial.path)):
             raise EnvironmentFailure(f"{partial.path} is being written by another process: wait, then try again")
         try:
             yield partial
