@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +20,10 @@ import pytest
 from datasets import Dataset, Features, Image, Value
 from PIL import Image as PILImage
 
+from tests.conftest import ROOT
 from zeroshot.data.base import CaptionedImages, caption_of, hash_order
-from zeroshot.data.parquet import read_parquet
+from zeroshot.data.parquet import check_ids, read_parquet
+from zeroshot.data.regular import MAX_BYTES
 from zeroshot.errors import EnvironmentFailure, UserError
 
 
@@ -24,6 +31,15 @@ def jpeg(shade: int, mode: str = "RGB") -> bytes:
     buffer = BytesIO()
     PILImage.new(mode, (24, 16), shade if mode == "L" else (shade, 0, 0)).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+def picture(mode: str, kind: str) -> bytes:
+    buffer = BytesIO()
+    PILImage.new(mode, (24, 16)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+NO_AVIF = picture("RGB", "AVIF")[:-10] + b"\xff" * 10
 
 
 def rows(n: int = 3) -> dict[str, list[Any]]:
@@ -150,13 +166,193 @@ def test_an_id_missing(tmp_path: Path) -> None:
         read_parquet(write(tmp_path / "a.parquet", columns))
 
 
-@pytest.mark.parametrize("broken", [b"no picture", jpeg(9)[:300], b"", None])
-def test_broken_photographs_are_listed(tmp_path: Path, broken: bytes | None) -> None:
+@pytest.mark.parametrize("broken", [b"no picture", jpeg(9)[:300], b"", None, picture("F", "TIFF"), NO_AVIF])
+def test_broken_photographs_are_listed_with_their_reason(tmp_path: Path, broken: bytes | None) -> None:
     columns = rows()
     for row in (0, 2):
         columns["image"][row] = {"bytes": broken, "path": None}
-    with pytest.raises(EnvironmentFailure, match=r"photographs: 001\.Bird/Bird_0000_0, 001\.Bird/Bird_0002_2: restore"):
-        read_parquet(write(tmp_path / "a.parquet", columns))
+    path = write(tmp_path / "a.parquet", columns)
+    listed = r"photographs: 001\.Bird/Bird_0000_0, 001\.Bird/Bird_0002_2: restore .* 2 of 3 out .*\(001\.\S+: \w+"
+    with pytest.raises(EnvironmentFailure, match=listed) as refused:
+        read_parquet(path)
+    assert "\n" not in str(refused.value)
+    left = read_parquet(path, allow_missing=True)
+    assert left.missing == {0, 2} and left.photographed == [1] and left.image(1).mode == "RGB"
+    with pytest.raises(EnvironmentFailure, match="1 of 3 out"):
+        left.image(0)
+
+
+def test_photographs_are_looked_at_once_and_not_before_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("zeroshot.data.parquet.read_photograph", lambda source: opened.append(source))
+    data = read_parquet(write(tmp_path / "a.parquet", rows()), check=False)
+    assert data.captions == rows()["captions"] and opened == []
+    assert data.missing == frozenset() and len(data.photographed) == 3 and len(opened) == 3
+
+
+def test_memory_that_ends_is_not_the_photographs_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("zeroshot.data.parquet.read_photograph", fail)
+    with pytest.raises(EnvironmentFailure, match=r"memory ended while photograph 001\.Bird/Bird_0000_0 was decoded"):
+        read_parquet(write(tmp_path / "a.parquet", rows()), allow_missing=True)
+
+
+def beside(folder: Path, place: str) -> Path:
+    """A table of one row in `folder` whose photograph is a file."""
+    folder.mkdir(exist_ok=True)
+    return write(folder / "table.parquet", rows(1) | {"image": [{"bytes": None, "path": place}]})
+
+
+def make_link_out(folder: Path) -> str:
+    (folder / "link.jpg").symlink_to(folder.parent / "outside.jpg")
+    return "link.jpg"
+
+
+def make_linked_folder(folder: Path) -> str:
+    (folder / "sub").symlink_to(folder.parent)
+    return "sub/outside.jpg"
+
+
+def make_circle(folder: Path) -> str:
+    (folder / "a").symlink_to("a")
+    return "a"
+
+
+def make_device(folder: Path) -> str:
+    (folder / "zero").symlink_to("/dev/zero")
+    return "zero"
+
+
+def make_pipe(folder: Path) -> str:
+    os.mkfifo(folder / "pipe")
+    return "pipe"
+
+
+def make_socket(folder: Path) -> str:
+    with socket.socket(socket.AF_UNIX) as bound, contextlib.chdir(folder):
+        bound.bind("socket")
+    return "socket"
+
+
+def make_folder(folder: Path) -> str:
+    (folder / "sub").mkdir()
+    return "sub"
+
+
+PLACES: list[Callable[[Path], str]] = [
+    lambda _: "../outside.jpg", lambda _: "sub/../../outside.jpg", lambda folder: str(folder / "x.jpg"),
+    lambda _: "/dev/zero", lambda _: "x\0.jpg", lambda _: "x" * 5000, lambda _: ".", make_link_out, make_linked_folder,
+    make_circle, make_device, make_pipe, make_socket, make_folder,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", PLACES)
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_a_path_leads_to_a_regular_file_below_the_tables_folder(
+    tmp_path: Path, make: Callable[[Path], str], allow_missing: bool
+) -> None:
+    (tmp_path / "outside.jpg").write_bytes(jpeg(9))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.jpg").write_bytes(jpeg(9))
+    path = beside(tmp_path / "data", make(tmp_path / "data"))
+    with pytest.raises(UserError, match=r"table\.parquet, row 0: image's path = .* not opened") as refused:
+        read_parquet(path, allow_missing=allow_missing, check=False)
+    assert len(str(refused.value)) < 600 and "\n" not in str(refused.value)
+
+
+def test_files_beside_the_table_may_lie_in_folders_and_behind_links_that_stay_below(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.jpg").write_bytes(jpeg(200))
+    (tmp_path / "link.jpg").symlink_to("sub/x.jpg")
+    for place in ("sub/x.jpg", "./sub/x.jpg", "link.jpg"):
+        assert read_parquet(beside(tmp_path, place)).image(0).size == (24, 16)
+    inside_after_all = rows(1)
+    inside_after_all["image"][0]["path"] = "/not/looked/at.jpg"  # as there are bytes
+    assert read_parquet(write(tmp_path / "e.parquet", inside_after_all)).image(0).size == (24, 16)
+
+
+def test_a_file_beside_the_table_that_is_missing_or_huge_is_a_missing_photograph(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFailure, match=r"missing or broken .* No such file"):
+        read_parquet(beside(tmp_path, "nowhere.jpg"))
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert read_parquet(beside(tmp_path, "nowhere.jpg"), allow_missing=True).missing == {0}
+    with pytest.raises(EnvironmentFailure, match="more than 1,073,741,824 bytes"):
+        read_parquet(beside(tmp_path, "huge.jpg"))
+
+
+def test_what_photographs_beside_the_table_depend_on(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(jpeg(200))
+    path = beside(tmp_path, "x.jpg")
+    before = read_parquet(path).content
+    assert before == read_parquet(path).content
+    (tmp_path / "x.jpg").write_bytes(jpeg(100))
+    assert read_parquet(path).content not in (before, None)
+    assert read_parquet(write(tmp_path / "inside.parquet", rows())).content is None  # all of it is in the file
+
+
+def table(path: Path, **columns: Any) -> Path:
+    whole = {"image_id": ["a"], "image": [jpeg(9)], "captions": [["a bird"]]} | columns
+    pq.write_table(pa.table(whole), path)
+    return path
+
+
+def test_whole_numbers_are_names(tmp_path: Path) -> None:
+    many = {"image": [jpeg(9)] * 3, "captions": ["a", "b", "c"]}
+    for kind in (pa.int64(), pa.uint8()):
+        found = read_parquet(table(tmp_path / "a.parquet", image_id=pa.array([7, 8, 100], kind), **many))
+        assert found.image_ids == ["7", "8", "100"]
+    assert check_ids("x", ["08", 8, np.int64(9)], "id") == ["08", "8", "9"]
+
+
+@pytest.mark.parametrize("name", [7.0, float("nan"), b"a", None, "", "  ", True, [1], {"a": 1}])
+def test_what_is_no_name_is_refused_with_its_kind(name: object) -> None:
+    with pytest.raises(UserError, match=r"x\.parquet, row 1: id = .* is (empty|of type \w+), but .* whole number"):
+        check_ids("x.parquet", ["a", name], "id")
+
+
+def test_numbers_that_are_one_name_as_text_are_refused() -> None:
+    with pytest.raises(UserError, match="x: 7 in column id more than once"):
+        check_ids("x", [7, 8, "7"], "id")
+
+
+def test_text_that_is_not_utf_8_is_named_with_its_row_and_byte(tmp_path: Path) -> None:
+    def text(*values: bytes) -> pa.Array:
+        return pa.array(values, pa.binary()).view(pa.string())
+
+    lists = pa.ListArray.from_arrays([0, 1, 3], text(b"fine", b"fine too", b"na\xefve"))
+    two = {"image_id": ["a", "b"], "image": [jpeg(9)] * 2, "captions": lists}
+    with pytest.raises(UserError, match="row 1: column captions is not UTF-8: byte 2 of its text is 0xef"):
+        read_parquet(table(tmp_path / "a.parquet", **two))
+    with pytest.raises(UserError, match=r"row 0: column image_id is not UTF-8: byte 0 .* 0xff"):
+        read_parquet(table(tmp_path / "a.parquet", **two | {"image_id": text(b"\xff", b"a"), "captions": ["x", "y"]}))
+
+
+def test_a_table_without_rows_and_a_column_twice(tmp_path: Path) -> None:
+    empty = pa.table(rows()).slice(0, 0)
+    pq.write_table(empty, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a\.parquet has no rows, but one image"):
+        read_parquet(tmp_path / "a.parquet")
+    twice = pa.Table.from_arrays([pa.array(["a"])] * 2 + [pa.array([jpeg(9)])], ["captions", "captions", "image"])
+    pq.write_table(twice.append_column("image_id", [["a"]]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="more than one column captions"):
+        read_parquet(tmp_path / "a.parquet")
+
+
+def test_captions_of_bytes_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="column captions holds bytes, but"):
+        read_parquet(table(tmp_path / "a.parquet", captions=[b"a bird"]))
+    with pytest.raises(UserError, match="column captions holds bytes, but strings"):
+        read_parquet(table(tmp_path / "a.parquet", captions=[[b"a bird"]]))
+
+
+def test_reading_needs_neither_datasets_nor_torch() -> None:
+    code = "import sys, zeroshot.data.parquet, zeroshot.data.cub; print({'datasets', 'torch'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "set()\n"
 
 
 def test_columns_of_another_type(tmp_path: Path) -> None:

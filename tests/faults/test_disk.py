@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ from tests.faults.conftest import PAGE, Disk
 from tests.faults.mortal import BLOCK, small
 from tests.faults.test_kills import FILES, IMAGES
 from tests.paper.downloads.server import FILE, Server, item
+from zeroshot.data.hub import read_hub
 from zeroshot.data.parquet import read_parquet
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.miniature.training.make import make
@@ -154,12 +156,15 @@ def test_a_download_onto_a_full_disk_names_path_and_bytes(disk: Mount) -> None:
     assert whole_names(folder) == []
 
 
-def test_photographs_need_room_for_temporary_files(disk: Mount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(full_disk(disk)))
-    with pytest.raises(
-        EnvironmentFailure, match=r"folder is full, but reading .*test\.parquet needs about [\d,]+ bytes"
-    ):
-        read_parquet(resolve(DATA.test or ""))
+def test_only_a_data_set_of_the_hub_needs_room_for_its_photographs(
+    disk: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, own = full_disk(disk), resolve(DATA.test or "")
+    monkeypatch.setattr(tempfile, "tempdir", str(full))
+    assert len(read_parquet(own)) == 300
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", full)
+    with pytest.raises(EnvironmentFailure, match=r"folder is full, but data set .* copied there .*HF_DATASETS_CACHE"):
+        read_hub(str(own.parent), "test", image_id="image_id", image="image", captions="captions")
 
 
 @pytest.mark.parametrize("images", IMAGES)

@@ -106,7 +106,7 @@ def deep_study(world: World, generator: str, output: Path, captions: int, b_max:
     """A study with its deep pool filled."""
     base = default_run(world.name, generator)
     settings = dataclasses.replace(base, captions=captions, b_max=b_max)
-    images = searched(world.test, settings.protocol, captions, b_max, settings.seed)
+    images = searched(world.test.checked(), settings.protocol, captions, b_max, settings.seed)
     grid = pooled_search(world, settings, images, output)
     study = Study(world, grid, world.tasks(images), settings.search.k, b_max)
     wanted = [

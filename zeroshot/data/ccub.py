@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zeroshot.data.base import some
+from zeroshot.data.base import cut, some
 from zeroshot.data.unpickle import read_plain_pickle
 from zeroshot.errors import UserError
 
@@ -27,11 +27,25 @@ def read_ccub(folder: Path) -> dict[str, dict[str, list[str]]]:
     missing = [part for parts in SPLITS.values() for part in parts if part not in split]
     if missing:
         raise UserError(f"{folder / 'split.pkl'} has no {some(missing)}: it has {some(list(map(str, split)))}")
-    return {name: _captions(folder, data, [i for part in parts for i in split[part]]) for name, parts in SPLITS.items()}
+    return {
+        name: _captions(folder, data, [i for part in parts for i in _ids(folder, part, split[part])])
+        for name, parts in SPLITS.items()
+    }
+
+
+def _ids(folder: Path, part: str, ids: Any) -> list[str]:
+    if isinstance(ids, (set, frozenset)):
+        ids = sorted(ids, key=str)  # a set has no order of its own
+    if not isinstance(ids, (list, tuple)):
+        raise UserError(f"{folder / 'split.pkl'}: {part} is a {type(ids).__name__}, but a list of image ids is needed")
+    others = [value for value in ids if not isinstance(value, str)]
+    if others:
+        raise UserError(f"{folder / 'split.pkl'}: {part} names {cut(repr(others[0]))}, but image ids are text")
+    return list(ids)
 
 
 def _captions(folder: Path, data: dict[str, Any], image_ids: list[str]) -> dict[str, list[str]]:
-    unknown = [str(image_id) for image_id in image_ids if image_id not in data]
+    unknown = [image_id for image_id in image_ids if image_id not in data]
     if unknown:
         raise UserError(f"{folder / 'split.pkl'} names images that data.pkl lacks: {some(unknown)}: get both again")
     return {image_id: _texts(folder, image_id, data[image_id]) for image_id in image_ids}
@@ -42,7 +56,7 @@ def _texts(folder: Path, image_id: str, captions: Any) -> list[str]:
     for caption_id, caption in captions.items() if isinstance(captions, dict) else ():
         text = caption.get("text") if isinstance(caption, dict) else None
         if not isinstance(text, str) or not text.strip():
-            raise UserError(f"{folder / 'data.pkl'}: caption {caption_id} of image {image_id} has no text")
+            raise UserError(f"{folder / 'data.pkl'}: caption {cut(str(caption_id))} of image {image_id} has no text")
         texts.append(text)
     if not texts:
         raise UserError(f"{folder / 'data.pkl'}: image {image_id} has no caption, but needs one at least")

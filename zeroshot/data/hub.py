@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+import errno
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
-from PIL import Image
-
-from zeroshot.data.base import CaptionedImages
-from zeroshot.data.parquet import check_ids, check_texts, encoded_images, missing_images
+from zeroshot.data.base import CaptionedImages, cut
+from zeroshot.data.parquet import check_ids, check_texts, sources, values
+from zeroshot.data.photograph import content_sha256, read_photograph
 from zeroshot.errors import EnvironmentFailure, UserError
+
+if TYPE_CHECKING:
+    import datasets
 
 
 def read_hub(
@@ -23,21 +24,25 @@ def read_hub(
     *,
     revision: str | None = None,
     allow_missing: bool = False,
+    check: bool = True,
 ) -> CaptionedImages:
     """Read and check one split of a data set of parquet files; loading scripts are never run.
 
     Args:
         name: owner/name on the hub, or a local folder of parquet files.
         split: its name, or a slice such as train[:80%].
-        image_id: column of names, all different; None: `<split>/<row>` with six digits.
+        image_id: column of names or whole numbers, all different; None: `<split>/<row>` with six digits.
         image: column of images.
         captions: column of strings or of lists of strings, or several columns of strings as "first,second".
         revision: commit, tag or branch on the hub.
         allow_missing: leave photographs out that are missing or broken, with a warning.
+        check: look at every photograph now; False: when they are first asked for.
 
     Raises:
-        UserError: no such data set, split or column, or one that needs a loading script; an empty caption.
-        EnvironmentFailure: the hub cannot be reached and the data set is not in its cache; broken photographs.
+        UserError: no such data set, split or column, or one that needs a loading script; no row; an empty caption; a
+            photograph's path that leads out of the data set's folder.
+        EnvironmentFailure: the hub cannot be reached and the data set is not in its cache, or the disk is full; broken
+            photographs.
     """
     source = f"data set {name}, split {split}"
     table = _load(name, split, revision)
@@ -46,31 +51,62 @@ def read_hub(
     missing = [column for column in wanted if column not in table.column_names]
     if missing:
         raise UserError(f"{source} has no column {', '.join(missing)}: it has {', '.join(table.column_names)}")
-    ids = (
-        check_ids(source, table.data.column(image_id).to_pylist(), image_id)
-        if image_id
-        else [f"{split}/{i:06d}" for i in range(len(table))]
+    if not len(table):
+        raise UserError(f"{source} has no rows, but one image at least is needed")
+
+    def column(name: str) -> list[Any]:
+        return values(source, table.data.column(name), name)
+
+    ids = check_ids(source, column(image_id), image_id) if image_id else [f"{split}/{i:06d}" for i in range(len(table))]
+    rows: list[Any] = [list(row) for row in zip(*map(column, columns), strict=True)]
+    texts = check_texts(source, rows if len(columns) > 1 else [row[0] for row in rows], captions, ids)
+    photographs = sources(source, table.data.column(image), image, _folder(name), absolute=True)
+    found = CaptionedImages(
+        ids,
+        texts,
+        lambda i: read_photograph(photographs[i]),
+        source=source,
+        mend="restore the file",
+        allow_missing=allow_missing,
+        content=lambda: content_sha256(photographs),
     )
-    rows: list[Any] = [list(row) for row in zip(*(table.data.column(c).to_pylist() for c in columns), strict=True)]
-    if len(columns) == 1:
-        rows = [row[0] for row in rows]
-    texts = check_texts(source, rows, captions, ids)
-    photographs = encoded_images(source, table, image, Path(name))
-    lacking = missing_images(source, ids, photographs, allow_missing)
-    return CaptionedImages(ids, texts, lambda i: Image.open(BytesIO(photographs[i])), lacking)
+    return found.checked() if check else found
 
 
 def _load(name: str, split: str, revision: str | None) -> datasets.Dataset:
+    import datasets
+
     try:
         return datasets.load_dataset(name, split=split, revision=revision)
-    except (ConnectionError, datasets.exceptions.DatasetGenerationError) as error:
+    except FileNotFoundError as error:  # no such data set
+        raise _unreadable(name, split, error) from None
+    except (OSError, datasets.exceptions.DatasetGenerationError) as error:
+        cause = error.__cause__ or error
+        if getattr(cause, "errno", None) == errno.ENOSPC or "Not enough disk space" in str(cause):
+            raise EnvironmentFailure(
+                f"{datasets.config.HF_DATASETS_CACHE} is full, but data set {name} is copied there "
+                f"({cut(str(cause))}): make room, or name another folder with HF_DATASETS_CACHE"
+            ) from None
         raise EnvironmentFailure(
             f"data set {name} cannot be fetched and is not cached ({_line(error)}): connect once, or give a folder of "
             "parquet files as data.name"
         ) from None
-    except (RuntimeError, ValueError, FileNotFoundError) as error:  # a script, an unknown split, no such data set
-        raise UserError(f"data set {name}, split {split}, cannot be read: {_line(error)}") from None
+    except Exception as error:  # a script, an unknown split, files that are none: each library below has its own
+        raise _unreadable(name, split, error) from None
+
+
+def _unreadable(name: str, split: str, error: Exception) -> UserError:
+    return UserError(f"data set {name}, split {split}, cannot be read: {_line(error)}")
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _folder(name: str) -> Path:
+    """Where a data set's photographs lie that are files of their own: its folder, or the hub's cache."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)

@@ -62,6 +62,8 @@ def compute_shard(run: Prepared, directory: RunDirectory, should_stop: Callable[
     world, settings, shard = run.world, run.settings, directory.shard
     count, b_max = len(run.images), settings.b_max
     log.info("shard %s started: %d captions, b_max %d, on %s", shard, count, b_max, world.device)
+    for split in (world.test, world.train):
+        split.checked()  # what is wrong with photographs is said before hours of search, as in `compute`
     pooled = _pooled(run)
     if pooled:
         pooled.fill(should_stop, shard)
