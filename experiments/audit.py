@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
 from experiments.grid import GridPlan, checked_world, grid_plan, run_grid
-from zeroshot.report.tables import DISTINCT, markdown
+from zeroshot.report.tables import DISTINCT, bias_of, markdown
 from zeroshot.report.titles import seeds_of, what_of
 from zeroshot.settings import ProtocolSettings, RunSettings
 from zeroshot.storage.files import write_text
@@ -43,9 +43,10 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
     }
     for grid in grids.values():  # whatever is wrong with one is said before any runs
         checked_world(grid, config)
-    rows = []
+    rows, all_runs = [], []
     for name, grid in grids.items():
         runs = run_grid(grid, config, stop)[1]
+        all_runs.append(runs)
         rows.append(
             runs.groupby("generator", sort=False)[[*MEASURES, DISTINCT]].mean().assign(protocol=name).reset_index()
         )
@@ -53,7 +54,8 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
     folder, first = audit_folder(plan, config.k), base[0]
     title = (
         f"Audit: each departure of the released code alone (world: {first.world.name}, {what_of(base)}, "
-        f"{first.captions} captions, b = {first.b_max}, {seeds_of(base)}, {first.search.in_words})"
+        f"{first.captions} captions, b = {first.b_max}, {seeds_of(base)}, {first.search.in_words}"
+        f"{bias_of(pd.concat(all_runs, ignore_index=True))})"
     )
     shown = markdown(shaped(table))
     write_text(folder / "audit.csv", table.to_csv(index=False))

@@ -51,7 +51,7 @@ class Results:
 
 def write_table1(results: Results) -> str:
     """Table 1 as table1.csv, .md and .tex; returns what a person is told, as all writers do."""
-    title = f"Table 1: best CLIP score and Fréchet distance ({results.setting})"
+    title = f"Table 1: best CLIP score and Fréchet distance ({results.setting}{tables.bias_of(results.runs)})"
     return _write_table(results, "table1", tables.table1(results.runs), title)
 
 
@@ -75,7 +75,8 @@ def write_table2(results: Results) -> str:
 
 def write_table3(results: Results) -> str:
     """Table 3 as table3.csv, .md and .tex."""
-    title = f"Table 3: best CLIP score and Fréchet distance, seed by seed ({results.setting})"
+    what = "best CLIP score and Fréchet distance, seed by seed"
+    title = f"Table 3: {what} ({results.setting}{tables.bias_of(results.runs)})"
     return _write_table(results, "table3", tables.table3(results.runs), title)
 
 
@@ -94,7 +95,7 @@ def write_figure2(results: Results) -> str:
 
 def write_claims(results: Results) -> str:
     """The paper's claims as claims.csv and claims.md."""
-    title = f"The paper's claims, tested on these numbers only ({results.setting})"
+    title = f"The paper's claims, tested on these numbers only ({results.setting}{tables.bias_of(results.runs)})"
     table = claims.claims(results.runs)
     paths = claims.write_claims(table, title, results.folder / "tables")
     return f"{title}\n\n{claims.in_words(table)}\n\n→ {', '.join(map(str, paths))}"

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest, guarded
 from experiments.config import register, run_settings
+from zeroshot.metrics.bias import bias_note
 from zeroshot.runs.run import run_path, run_shard
 from zeroshot.storage.shard import Shard
 from zeroshot.worlds.world import World
@@ -29,11 +30,13 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
         )
         return
     passed, distinct = metrics["images_to_threshold"], metrics["distinct_selected"]
-    shared = f" ({distinct} distinct images)" if distinct < metrics["captions"] else ""
+    notes = [f"{distinct} distinct images"] if distinct < metrics["captions"] else []
+    notes += filter(None, [bias_note(metrics["frechet_images"], metrics["feature_dim"])])
+    noted = f" ({', '.join(notes)})" if notes else ""
     print(
         f"{run_path(output, settings)}: world {metrics['world']}, {settings.search.in_words}, "
         f"best CLIP score {metrics['best_clip_score']:.4f}, "
-        f"Fréchet distance {metrics['frechet_distance']:.2f}{shared}, "
+        f"Fréchet distance {metrics['frechet_distance']:.2f}{noted}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
     )
 

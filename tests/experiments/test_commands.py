@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -49,8 +50,11 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     }
     assert len(pd.read_csv(folder / "tables" / "table1.csv")) == 6
     assert len(list(variant_folder(reproduced).glob("runs/*/k=*/seed=*/metrics.json"))) == 12
-    title = (folder / "tables" / "table1.md").read_text(encoding="utf-8")
-    assert "world: miniature, protocol: paper, sagan, biggan, k = 1, 10, 1000, 6 captions, b = 4, seeds 42, 43" in title
+    few = "Fréchet distance biased high: 6 images for 32 features"
+    titles = {name: (folder / "tables" / f"{name}.md").read_text() for name in ("table1", "table2", "table3", "claims")}
+    setting = "world: miniature, protocol: paper, sagan, biggan, k = 1, 10, 1000, 6 captions, b = 4, seeds 42, 43"
+    assert setting in titles["table1"]
+    assert [name for name, text in titles.items() if few in text] == ["table1", "table3", "claims"]
     page = (folder / "page" / "index.html").read_text(encoding="utf-8")
     assert "World: miniature." in page and "is not there" not in page
 
@@ -137,6 +141,22 @@ def check_refusal(expected: tuple[int, str], code: int, stderr: str, folder: Pat
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has CUDA")
+def test_a_runs_line_says_when_its_distance_is_of_too_few_images(call: Call, output: Path) -> None:
+    for captions, note in ((31, "biased high: 31 images for 32 features)"), (32, None)):
+        code, said, _ = call(run_main, *TINY, "k=1", f"captions={captions}", "b_max=1", f"output={output}")
+        assert code == 0 and ("biased high" in said) == bool(note) and (note or "") in said
+
+
+@pytest.mark.slow
+def test_the_audits_title_says_it_too(call: Call, output: Path) -> None:
+    size = ("captions=16", "b_max=3", "k=1", "grid.k=[1]", "grid.seeds=[42]", "grid.generators=[sagan]")
+    code, said, errors = call(reproduce_main, "audit", "device=cpu", *size, f"output={output}")
+    assert code == 0, errors
+    few = re.search(r"Fréchet distance biased high: (\d+) images for 32 features", said)
+    assert few and int(few[1]) < 16  # without those that were best at b = 1
+    assert few[0] in (output / "miniature" / "audit" / "audit.md").read_text()
+
+
 def test_cuda_without_cuda_is_refused(tmp_path: Path) -> None:
     done = command("experiments.run", "device=cuda", f"output={tmp_path}")
     assert done.returncode == 2 and "device = cuda, but this machine has 0 CUDA devices" in done.stderr

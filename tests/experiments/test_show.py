@@ -78,6 +78,11 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert "miniature/paper+0a1b2c3d: b_max=40" in report(runs_table(tmp_path), tmp_path)
 
 
+def test_a_distance_of_too_few_images_is_said_to_be_one(tmp_path: Path) -> None:
+    made(tmp_path, metrics=METRICS | {"frechet_images": 80, "feature_dim": 2048})
+    assert "| 123.40, biased high: 80 images for 2,048 features |" in report(runs_table(tmp_path), tmp_path)
+
+
 def test_what_real_runs_leave_is_understood(
     world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,31 @@ def test_plain_tensors_are_read_in_every_format(tmp_path: Path, write: Callable,
     assert (state["half"].dtype, state["steps"].dtype) == (torch.float32, torch.int64)
 
 
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("place", ["core", "_core"])
+@pytest.mark.parametrize(
+    "number", [np.float64(34.7), np.float32(1), np.int64(920_000), np.bool_(True), np.str_("best")]
+)
+def test_numpys_numbers_beside_a_state_are_left_out(
+    tmp_path: Path, write: Callable, place: str, number: np.generic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scalar = np.float64(0).__reduce__()[0]
+    monkeypatch.setattr(scalar, "__module__", f"numpy.{place}.multiarray", raising=False)
+    path = tmp_path / "file.pth"
+    write({"state_dict": TENSORS, "best_fid": number, "best": {"step": [number]}}, path)
+    assert list(read_checkpoint(path)) == list(TENSORS)
+
+
+@pytest.mark.parametrize("key", ["module.{}", "_orig_mod.{}", "module._orig_mod.module.{}", "net._orig_mod.{}"])
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_the_marks_of_wrappers_are_left_out_of_keys(tmp_path: Path, key: str, suffix: str) -> None:
+    path = tmp_path / f"file.{suffix}"
+    marked = {key.format(name): tensor for name, tensor in TENSORS.items()}
+    torch.save(marked, path) if suffix == "pth" else save_file(marked, path)
+    expected = {f"{'net.' * key.startswith('net')}{name}" for name in TENSORS}
+    assert set(read_checkpoint(path)) == expected
+
+
 def test_safetensors_are_read_by_suffix(tmp_path: Path) -> None:
     save_file(dict(TENSORS), tmp_path / "file.safetensors")
     state = read_checkpoint(tmp_path / "file.safetensors")
@@ -150,7 +175,14 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes, nam
         ({3: torch.ones(2)}, "has the key 3"),
         ({"a": torch.zeros(1).expand(10**13)}, r"a \[10000000000000\] is not stored in full"),
         ({"a": torch.eye(2).to_sparse()}, "a .* is not stored in full|cannot be read"),
-        ({"a": np.float64(3)}, r"names numpy\S*\.scalar, which is no tensor"),
+        ({"a": np.float64(3)}, "holds a value of type float64 under a"),
+        ({"a": torch.ones(2), "module.a": torch.ones(2)}, "holds a twice, with and without a wrapper's mark"),
+        ({"module": torch.ones(2)}, "has the key 'module'"),
+        ({"state_dict": TENSORS, "x": np.ones(3)}, r"names numpy\S*\._reconstruct, which is no tensor"),
+        (
+            {"state_dict": TENSORS, "x": np.datetime64("2021-02-11")},
+            r"names numpy\.dtypes\.DateTime64DType, which is no tensor",
+        ),
         ({"a": nn.Linear(1, 1)}, r"names torch\.nn\.modules\.linear\.Linear, which is no tensor"),
     ],
 )

@@ -115,6 +115,14 @@ def test_nothing_comes_from_outside(text: str, document: Document) -> None:
     assert len(text) < 6_000_000
 
 
+def test_it_says_where_its_distances_are_of_too_few_images(text: str, made: Made) -> None:
+    captions = re.findall(r"<caption>.*?</caption>", text, flags=re.DOTALL)
+    said = ["Fréchet distance biased high: 5 images for 32 features" in caption for caption in captions[:4]]
+    assert said == [True, True, False, True]  # the claims, Tables 1, 2 and 3
+    enough = made.runs.assign(frechet_images=32)
+    assert page.shown_table("table1", enough).note == page.shown_table("table3", enough).note == ""
+
+
 def test_it_says_what_was_run(made: Made, document: Document) -> None:
     said = " ".join(document.text.split())
     provenance = json.loads((made.runs["path"][0] / "provenance.json").read_text())

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zeroshot.report.tables import latex, markdown, paper_shape, table1, table2, table3, write_tables
+from zeroshot.report.tables import bias_of, latex, markdown, paper_shape, table1, table2, table3, write_tables
 
 
 def published() -> pd.DataFrame:
@@ -70,6 +70,14 @@ def test_where_images_are_shared_the_distinct_ones_stand_beside_the_distance(tmp
     assert list(pd.read_csv(tmp_path / "table1.csv")) == list(table1(published()))  # the contract's columns
     fresh = runs.assign(distinct_selected=200)
     assert list(table1(fresh)) == list(table1(published())) and list(table3(fresh)) == list(table3(published()))
+
+
+def test_titles_say_when_a_distance_is_of_too_few_images() -> None:
+    runs = published()
+    assert bias_of(runs) == ""  # of a version that did not say
+    counted = runs.assign(frechet_images=lambda r: 2778 - r.k, feature_dim=2048)
+    assert bias_of(counted) == ", Fréchet distance biased high: 1,778 images for 2,048 features"
+    assert bias_of(counted[counted.k < 200]) == ""
 
 
 def test_table2_is_empty_unless_all_seeds_reach_the_threshold() -> None:

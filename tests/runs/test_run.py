@@ -73,7 +73,10 @@ def test_a_finished_run_holds_the_contracts_files(finished: Path) -> None:
         "images",
         "images_generated",
         "distinct_selected",
+        "frechet_images",
+        "feature_dim",
         "truncated_captions",
+        "changed_captions",
         "seconds",
     ]
     assert metrics["images"] == 2800 and metrics["distinct_selected"] == 70

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from zeroshot.benchmark.words import number, percent, with_spread
+from zeroshot.metrics.bias import bias_note
 from zeroshot.report.tables import markdown
 
 MEBIBYTE = 2**20
@@ -104,7 +105,8 @@ def _frechet(part: dict[str, Any]) -> str:
         }
         for r in part["results"]
     ]
-    return f"One distance, from features:{_table(rows)}"
+    notes = {note for r in part["results"] if (note := bias_note(min(r["samples"]), r["dim"]))}
+    return f"One distance, from features{''.join(f' ({note})' for note in sorted(notes))}:{_table(rows)}"
 
 
 def _true_size(part: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from zeroshot.data.photograph import Broken
+from zeroshot.data.text import cleaned
 from zeroshot.errors import EnvironmentFailure, UserError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ class CaptionedImages:
 
     Args:
         image_ids: one id per image, all different.
-        captions: the captions of each image, none empty.
+        captions: the captions of each image as the source has them, none empty; they are kept `cleaned`
+            (`zeroshot.data.text`), and `changed` holds the (row, number) of those that this changed.
         open_image: row -> the photograph, RGB of any size; raises Broken where there is none.
         source: what the photographs are read from, and
         mend: what to do where some are missing, for messages.
@@ -48,7 +50,14 @@ class CaptionedImages:
         if len(image_ids) != len(captions):
             raise ValueError(f"{len(image_ids)} image ids, but captions of {len(captions)} images")
         self.image_ids = image_ids
-        self.captions = captions
+        self.captions = [[cleaned(text) for text in own] for own in captions]
+        both = zip(captions, self.captions, strict=True)
+        self.changed = frozenset(
+            (row, number)
+            for row, pair in enumerate(both)
+            for number, (a, b) in enumerate(zip(*pair, strict=True))
+            if a != b
+        )
         self._open_image = open_image
         self._source, self._mend, self._allow_missing = source, mend, allow_missing
         self._content = content

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroshot.data.base import cut, some
+from zeroshot.data.text import cleaned
 from zeroshot.data.unpickle import read_plain_pickle
 from zeroshot.errors import UserError
 
@@ -55,8 +56,9 @@ def _texts(folder: Path, image_id: str, captions: Any) -> list[str]:
     texts = []
     for caption_id, caption in captions.items() if isinstance(captions, dict) else ():
         text = caption.get("text") if isinstance(caption, dict) else None
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"{folder / 'data.pkl'}: caption {cut(str(caption_id))} of image {image_id} has no text")
+        where = f"{folder / 'data.pkl'}: caption {cut(str(caption_id))} of image {image_id}"
+        if not isinstance(text, str) or not cleaned(text, where).strip():
+            raise UserError(f"{where} has no text")
         texts.append(text)
     if not texts:
         raise UserError(f"{folder / 'data.pkl'}: image {image_id} has no caption, but needs one at least")

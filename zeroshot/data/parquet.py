@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from zeroshot.data.base import CaptionedImages, cut, some
 from zeroshot.data.photograph import Source, content_sha256, read_photograph
 from zeroshot.data.regular import inside
+from zeroshot.data.text import cleaned
 from zeroshot.errors import EnvironmentFailure, UserError
 
 
@@ -140,10 +141,9 @@ def check_texts(path: Path | str, rows: list[Any], column: str, ids: list[str]) 
         for number, text in enumerate(listed):
             if text is not None and not isinstance(text, str):
                 raise UserError(f"{path}: column {column} holds {type(text).__name__}, but strings are needed")
-            if not text or not text.strip():
-                raise UserError(
-                    f"{path}, row {row}: caption {number} of image {cut(ids[row])} is empty: fill or remove it"
-                )
+            where = f"{path}, row {row}: caption {number} of image {cut(ids[row])}"
+            if not text or not cleaned(text, where).strip():
+                raise UserError(f"{where} is empty: fill or remove it")
         texts.append(listed)
     return texts
 

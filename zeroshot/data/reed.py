@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from zeroshot.data.regular import lines
+from zeroshot.data.text import cleaned
 from zeroshot.errors import UserError
 
 
@@ -29,8 +30,9 @@ def _captions(path: Path, per_image: int) -> list[str]:
     captions = [line.strip() for line in lines(path, "get it again")]
     while captions and not captions[-1]:
         captions.pop()
-    if "" in captions:
-        raise UserError(f"{path}, line {captions.index('') + 1}: the caption is empty: fill or remove it")
+    empty = [number for number, text in enumerate(captions, 1) if not cleaned(text, f"{path}, line {number}:").strip()]
+    if empty:
+        raise UserError(f"{path}, line {empty[0]}: the caption is empty: fill or remove it")
     if len(captions) != per_image:
         raise UserError(f"{path} has {len(captions)} captions, but {per_image} are expected")
     return captions

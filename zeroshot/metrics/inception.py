@@ -19,7 +19,6 @@ from zeroshot.models.generators.base import check_state
 
 SIDE = 299  # pixels a side that the network takes
 LOGITS = 1008  # classes of the checkpoint's last layer, which is not used
-COUNTER = ".num_batches_tracked"  # of batch norms in training; older checkpoints have none
 
 
 def average(x: torch.Tensor) -> torch.Tensor:
@@ -117,11 +116,9 @@ class InceptionFeatures(FeatureExtractor):
         """
         with torch.device("meta"):
             model = cls()
-        expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
-        expected |= {"fc.weight": torch.Size([LOGITS, cls.dim]), "fc.bias": torch.Size([LOGITS])}
-        counters = {key: torch.zeros((), dtype=torch.long) for key in expected if key.endswith(COUNTER)}
-        state = counters | read_checkpoint(path)
-        check_state(expected, state, str(path), UserError)
+            unused = nn.Linear(cls.dim, LOGITS)
+        expected = model.state_dict() | {f"fc.{key}": tensor for key, tensor in unused.state_dict().items()}
+        state = check_state(expected, read_checkpoint(path), str(path), UserError)
         model.load_state_dict({key: state[key] for key in model.state_dict()}, assign=True)
         return model.eval()
 

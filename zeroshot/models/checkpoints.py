@@ -11,13 +11,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_pretrained_biggan import BigGANConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch.serialization import safe_globals
 
 from zeroshot.errors import UserError
 
+WRAPPERS = ("module", "_orig_mod")  # what DistributedDataParallel and torch.compile put into keys
+# NumPy's single numbers and names, such as the best FID beside a state_dict: what builds them, by its place in NumPy 1
+# and in 2, and nothing else of NumPy.
+NUMBERS: list[Any] = [
+    *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *(np.dtype, *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdgSU")),
+]
 BIGGAN_FILES = ("config.json", "pytorch_model.bin")  # as pytorch-pretrained-biggan's from_pretrained names them
 
 
@@ -26,11 +35,12 @@ def read_checkpoint(path: Path, error: type[Exception] = UserError) -> dict[str,
 
     Args:
         path: the file. It holds a state_dict, or a dictionary with one under "state_dict"; what else such a dictionary
-            holds (optimiser, step, seed: StudioGAN's) is left out.
+            holds (optimiser, step, seed, NumPy's numbers: StudioGAN's) is left out.
         error: what is raised for a file that is missing or damaged.
 
     Returns:
-        Key -> tensor on the CPU, floating point as float32.
+        Key -> tensor on the CPU, floating point as float32; keys without the marks of DistributedDataParallel and
+        torch.compile, wherever they stand.
 
     Raises:
         UserError: the file names code, or holds something that is not a tensor. Nothing of it was run.
@@ -41,7 +51,15 @@ def read_checkpoint(path: Path, error: type[Exception] = UserError) -> dict[str,
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not state:
         raise UserError(f"checkpoint {path} holds {_kind(state)}, but a dictionary of tensors is expected")
-    return {_key(key, path): plain_tensor(key, value, path) for key, value in state.items()}
+    tensors: dict[str, torch.Tensor] = {}
+    for key, value in state.items():
+        name = _key(key, path)
+        if name in tensors:
+            raise UserError(
+                f"checkpoint {path} holds {name} twice, with and without a wrapper's mark: which one is meant?"
+            )
+        tensors[name] = plain_tensor(key, value, path)
+    return tensors
 
 
 def _read_safetensors(path: Path, error: type[Exception]) -> Any:
@@ -57,9 +75,10 @@ def _read_pickled(path: Path, error: type[Exception]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is an error below
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+            with safe_globals(NUMBERS):
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
     except pickle.UnpicklingError as reason:
-        named = re.search(r"GLOBAL (\S+)", str(reason)) or re.search(r"[Cc]lass (\S+\.\S+)", str(reason))
+        named = re.search(r"GLOBAL (\S+)", str(reason)) or re.search(r"[Cc]lass '?([\w.]+\.\w+)", str(reason))
         if named:
             raise UserError(
                 f"checkpoint {path} is refused: it names {named[1]}, which is no tensor; nothing of it was run. "
@@ -91,9 +110,11 @@ def _members(path: Path) -> list[tuple[str, int]]:
 
 
 def _key(key: object, path: Path) -> str:
-    if not isinstance(key, str):
+    """A key as the model itself names it."""
+    plain = [part for part in key.split(".") if part not in WRAPPERS] if isinstance(key, str) else []
+    if not any(plain):
         raise UserError(f"checkpoint {path} has the key {key!r:.60}, but keys are names: it is no state_dict")
-    return key
+    return ".".join(plain)
 
 
 def plain_tensor(key: object, value: object, path: Path) -> torch.Tensor:

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import open_clip
 import torch
 import torch.nn.functional as F
-from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import nn
-from torchvision.transforms.v2 import functional as TF
 from tqdm import tqdm
 
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.models.clip_checkpoints import model_by_tag, model_from_file
+from zeroshot.models.clip_pictures import fit
+from zeroshot.models.clip_text import Reader, Tokenizer, configured_tokenizer, simple_tokenizer
 from zeroshot.models.generators.base import check_state
 from zeroshot.models.identity import clip_identity, vocabulary_identity
 from zeroshot.models.precision import arithmetic
 from zeroshot.models.weights import load_tensors
 from zeroshot.storage.pins import sha256_of
-
-
-class Tokenizer(Protocol):
-    """Any of open_clip's tokenisers: texts in, tokens int64 [N, context_length] out, cut and padded."""
-
-    def __call__(self, texts: list[str]) -> torch.Tensor: ...
 
 
 class Clip:
@@ -60,8 +53,8 @@ class Clip:
         std = torch.tensor(preprocess.std, device=self.device)[:, None, None]
         self._scale = 0.5 / std
         self._shift = (0.5 - torch.tensor(preprocess.mean, device=self.device)[:, None, None]) / std
-        empty = tokenizer([""])[0]
-        self.context_length, self._padding = len(empty), int(empty[-1])
+        self.reader = Reader(tokenizer)
+        self.context_length = self.reader.context_length
 
     @classmethod
     def load(
@@ -77,21 +70,22 @@ class Clip:
         Args:
             model: an open_clip model configuration (a path that ends in .json), or the name of an open_clip model.
             weights: for a configuration a safetensors file whose sha256 is pinned beside it; for a name one of
-                open_clip's pretrained tags, or a file, or a folder with a file that open_clip would find in it.
+                open_clip's pretrained tags, or a file, or a folder with a file that open_clip would find in it. What
+                open_clip_config.json beside the file says is obeyed (`zeroshot.models.clip_config`).
             vocabulary: gzip file of byte-pair merges for open_clip's SimpleTokenizer; None: the model's own.
             device: where the model runs.
             dtype: number type of the model's weights; embeddings are float32 whatever it is.
 
         Raises:
             EnvironmentFailure: a file is missing, damaged or does not fit the model; the message names it.
-            UserError: open_clip knows no such model, or no such tag of it; the tag's activation is not the model's; a
+            UserError: open_clip knows no such model, or no such tag of it; the activation of a tag or a configuration
+                is not the model's, or the configuration's architecture; nothing says how pictures are prepared; a
                 folder holds no weights; a file holds code.
         """
         if str(model).endswith(".json"):
             clip = cls.untrained(model, vocabulary=vocabulary)
             state = load_tensors(Path(weights))
-            check_state({key: value.shape for key, value in clip.model.state_dict().items()}, state, str(weights))
-            clip.model.load_state_dict(state)
+            clip.model.load_state_dict(check_state(clip.model.state_dict(), state, str(weights)))
         else:
             clip = cls._pretrained(str(model), str(weights), vocabulary)
         numbers = str(dtype).removeprefix("torch.")
@@ -113,7 +107,7 @@ class Clip:
             module = open_clip.CLIP(**fields)
         except (OSError, ValueError, TypeError) as error:
             raise EnvironmentFailure(f"model configuration {path} cannot be used ({error}): restore it") from None
-        tokenizer = _simple_tokenizer(module.context_length, vocabulary)
+        tokenizer = simple_tokenizer(module.context_length, vocabulary)
         if tokenizer.vocab_size != module.vocab_size:
             raise EnvironmentFailure(
                 f"{path} has vocab_size = {module.vocab_size}, but the vocabulary {vocabulary or 'of open_clip'} "
@@ -128,21 +122,32 @@ class Clip:
         """One of open_clip's own models, on the CPU."""
         if name not in open_clip.list_models():
             raise UserError(f"CLIP model {name!r} is unknown: give a .json file or a name of open_clip.list_models()")
-        tags = open_clip.list_pretrained_tags_by_model(name)
-        is_file = bool(weights) and Path(weights).expanduser().exists()
-        if is_file:
-            module: Any = model_from_file(name, Path(weights).expanduser())
+        tags, config = open_clip.list_pretrained_tags_by_model(name), None
+        if weights and Path(weights).expanduser().exists():
+            module: Any
+            module, config = model_from_file(name, Path(weights).expanduser())
+            preprocess = PreprocessCfg(size=module.visual.image_size, **config.preprocess)
         elif weights in tags:
             module = model_by_tag(name, weights)
+            preprocess = PreprocessCfg(**module.visual.preprocess_cfg)
         else:
             raise UserError(f"CLIP weights {weights!r} for {name}: give a file, or one of {', '.join(tags) or 'none'}")
-        tokenizer = (
-            _simple_tokenizer(module.context_length, vocabulary) if vocabulary else open_clip.get_tokenizer(name)
-        )
+        folder = config.folder if config else None
+        if vocabulary:
+            tokenizer = simple_tokenizer(module.context_length, vocabulary)
+        else:
+            text = (config.model if config else open_clip.get_model_config(name))["text_cfg"]
+            tokenizer = configured_tokenizer(text, folder)
+        known, used = getattr(module, "vocab_size", 0), getattr(tokenizer, "vocab_size", 0)
+        if known and used > known:
+            raise UserError(
+                f"the vocabulary of {weights} has {used:,} tokens, but the model knows {known:,}: give its own with "
+                "clip.vocabulary"
+            )
         identity = {"model": name, "vocabulary": vocabulary_identity(vocabulary)}
-        if not is_file:  # which would say what they are
+        if config is None:  # no file says what the weights are
             identity |= {"pretrained": weights, "weights": _state_sha256(module)}
-        return cls(module, tokenizer, PreprocessCfg(**module.visual.preprocess_cfg), identity)
+        return cls(module, tokenizer, preprocess, identity | (config.identity if config else {}))
 
     @property
     def device(self) -> torch.device:
@@ -167,32 +172,19 @@ class Clip:
     def tokenise(self, texts: Sequence[str]) -> tuple[torch.Tensor, list[int | None]]:
         """Tokens of texts, and where the context cut them.
 
-        Any text tokenises: it is lower-cased, white space counts once, and words never seen in training fall into
-        pieces, in the end into bytes. An empty text is its start and end alone.
+        Any text but one with half a character tokenises: what no reader sees is taken out (`zeroshot.data.text`) and
+        CLIP's own markers are spelt out (`zeroshot.models.clip_text`); then open_clip repairs mojibake and opens HTML
+        entities, letters become small, white space counts once, and words never seen in training fall into pieces, in
+        the end into bytes. An empty text is its start and end alone.
 
         Returns:
-            int64 [N, context_length], and for each text the index of the first character that is left out, or None
-            where nothing is. `text[:index]` has the same tokens as the whole text.
+            int64 [N, context_length], and for each text the index of the first character that is left out, wholly or
+            in part, or None where nothing is. `text[:index + 1]` has the same tokens as the whole text.
+
+        Raises:
+            UserError: half a character (a surrogate).
         """
-        tokens = self.tokenizer(list(texts))
-        full = (tokens[:, -1] != self._padding).tolist()
-        return tokens, [self._cut(text, row) if f else None for text, row, f in zip(texts, tokens, full, strict=True)]
-
-    def _cut(self, text: str, row: torch.Tensor) -> int | None:
-        """Length of the shortest beginning of `text` with the tokens `row`; None if it is the whole text."""
-        length = len(text.rstrip())
-
-        def enough(end: int) -> bool:
-            return torch.equal(self.tokenizer([text[:end]])[0], row)
-
-        high = self.context_length
-        while high < length and not enough(high):
-            high *= 2  # a text may be far longer than what is kept of it
-        low, high = high // 2, min(high, length)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if enough(middle) else (middle + 1, high)
-        return low if low < length else None
+        return self.reader.tokenise(texts)
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> torch.Tensor:
@@ -200,7 +192,7 @@ class Clip:
         parts = []
         starts = range(0, max(len(texts), 1), batch_size)
         for start in tqdm(starts, desc="texts", unit="batch", leave=False, disable=None, delay=2):
-            tokens = self.tokenizer([*texts[start : start + batch_size]] or [""]).to(self.device)
+            tokens = self.reader.tokens(texts[start : start + batch_size] or [""]).to(self.device)
             with arithmetic(self.precision):
                 parts.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
         return torch.cat(parts)[: len(texts)]
@@ -208,16 +200,10 @@ class Clip:
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """Images float [N, 3, H, W] in [-1, 1] -> what the image tower takes [N, 3, S, S]: CLIP's own preprocessing.
 
-        Anti-aliased resize of the shorter side and centre crop (nothing where the size is right already), cut to the
-        range of a picture, as a picture's bytes would be, then CLIP's mean and standard deviation.
+        Anti-aliased resize, for most models of the shorter side with a centre crop (nothing where the size is right
+        already), then the model's mean and standard deviation.
         """
-        side = self.image_size
-        if images.shape[-2:] != (side, side):
-            target = [side, side] if self._preprocess.resize_mode == "squash" else [side]
-            mode = TF.InterpolationMode(self._preprocess.interpolation)
-            images = TF.resize(images.float(), target, mode, antialias=True).clamp(-1, 1)
-            images = TF.center_crop(images, [side, side])  # [N, 3, S, S]
-        return self.normalise(images)
+        return self.normalise(fit(images, self._preprocess, self.image_size))
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Images [N, 3, S, S] in [-1, 1] -> [0, 1] -> CLIP's mean and standard deviation; S is the tower's already."""
@@ -251,15 +237,6 @@ class Clip:
             with arithmetic(self.precision):
                 parts.append(F.normalize(self.model.encode_image(batch).float(), dim=-1))
         return torch.cat(parts)
-
-
-def _simple_tokenizer(context_length: int, vocabulary: str | Path | None) -> SimpleTokenizer:
-    try:
-        if vocabulary is None:
-            return SimpleTokenizer(context_length=context_length)
-        return SimpleTokenizer(bpe_path=str(vocabulary), context_length=context_length)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise EnvironmentFailure(f"vocabulary {vocabulary} cannot be read ({error}): restore it") from None
 
 
 def _state_sha256(module: nn.Module) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
-import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.models.checkpoints import is_torchscript, plain_tensor, read_checkpoint
+from zeroshot.models.clip_config import ClipConfig, config_of
 from zeroshot.models.generators.base import check_state
 
 # open_clip's names of a folder's weights, and Hugging Face's, in the order in which open_clip prefers them.
@@ -35,6 +37,7 @@ OPENAI_ARCHIVES = {
     "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836": "ViT-L-14.pt",
     "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02": "ViT-L-14-336px.pt",
 }
+TRANSFORMERS_KEYS = ("text_model.", "vision_model.")
 OPENAI_SIZES = ("input_resolution", "context_length", "vocab_size")  # numbers beside the weights in those archives
 
 
@@ -50,27 +53,41 @@ def model_by_tag(name: str, tag: str) -> nn.Module:
         raise EnvironmentFailure(f"weights {tag} of {name} cannot be loaded: {reason}") from error
 
 
-def model_from_file(name: str, path: Path) -> nn.Module:
-    """An open_clip model with the weights of a file or a folder, every key and shape checked."""
+def model_from_file(name: str, path: Path) -> tuple[nn.Module, ClipConfig]:
+    """A model with the weights of a file or a folder, every key and shape checked, built as the configuration beside
+    them says; without one, as open_clip's model of that name is."""
     path = clip_file(path)
+    config = config_of(name, path)
     state = read_clip_checkpoint(path, EnvironmentFailure)
-    if _is_archive(path) and not _has_quick_gelu(name):
+    if _is_archive(path) and not config.model.get("quick_gelu"):
         raise UserError(f"{path} is OpenAI's and needs QuickGELU, which {name} lacks: give clip.model={name}-quickgelu")
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # that the model has random weights, which it has not for long
-    try:
-        module = open_clip.create_model(name, pretrained=None, pretrained_hf=False)
-    finally:
-        logging.disable(disabled)
+    if any(key.startswith(TRANSFORMERS_KEYS) for key in state):
+        raise UserError(
+            f"{path} is in the layout of transformers ({TRANSFORMERS_KEYS[0]}…), not in open_clip's: give a file of "
+            f"open_clip for the same model, often {CLIP_FILES[0]}, or one of its tags"
+        )
+    module = build(config.model)
     expected = module.state_dict()
     if "positional_embedding" in state and "text.positional_embedding" in expected:
         state = convert_to_custom_text_state_dict(state)
     for key in ("logit_scale", "logit_bias"):  # a number in some checkpoints, a vector of one in others
         if key in state and key in expected and state[key].numel() == expected[key].numel():
             state[key] = state[key].reshape(expected[key].shape)
-    check_state({key: value.shape for key, value in expected.items()}, state, str(path))
-    module.load_state_dict(state)
-    return module
+    module.load_state_dict(check_state(expected, state, str(path)))
+    return module, config
+
+
+def build(model: dict[str, Any]) -> nn.Module:
+    """The model of a model_cfg, with random weights. Raises EnvironmentFailure where open_clip cannot build it."""
+    fields = copy.deepcopy(model)
+    custom = fields.pop("custom_text", False) or "hf_model_name" in fields["text_cfg"]
+    fields["vision_cfg"]["timm_model_pretrained"] = fields["text_cfg"]["hf_model_pretrained"] = False  # no downloads
+    kind = open_clip.CLIP if not custom else open_clip.CoCa if "multimodal_cfg" in fields else open_clip.CustomTextCLIP
+    try:
+        return kind(**fields)
+    except Exception as error:  # a package is missing, or two of its numbers do not go together
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise EnvironmentFailure(f"open_clip cannot build this CLIP ({reason}): mend its configuration") from None
 
 
 def _has_quick_gelu(name: str) -> bool:
@@ -99,8 +116,7 @@ def read_clip_checkpoint(path: Path, error: type[Exception] = UserError) -> dict
     refused.
     """
     if not _is_archive(path):
-        state = read_checkpoint(path, error)
-        return {key.removeprefix("module."): tensor for key, tensor in state.items()}
+        return read_checkpoint(path, error)
     content = path.read_bytes()  # hashed and opened from the same memory: the file cannot change in between
     digest = hashlib.sha256(content).hexdigest()
     if digest not in OPENAI_ARCHIVES:

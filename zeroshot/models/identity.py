@@ -8,6 +8,14 @@ from typing import Any
 
 from zeroshot.storage.pins import check_pin, folder_sha256, sha256_of
 
+# Files beside a file of weights that say how a model is built, its pictures prepared and its texts read, as open_clip
+# and transformers name them.
+CONFIGURATIONS = ("open_clip_config.json", "preprocessor_config.json", "config.json")
+TOKENIZERS = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt"),
+    *("vocab.json", "merges.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model"),
+)
+BESIDE = (*CONFIGURATIONS, *TOKENIZERS)
 # The numbers that each precision computes with; tf32's weights are float32, its products are not.
 NUMBERS = {"fp32": "float32", "tf32": "tf32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -27,9 +35,15 @@ def clip_identity(
     """
     if str(model).endswith(".json"):
         check_pin(Path(weights))
-        known = {"model": Path(model).stem, "config": sha256_of(Path(model)), "weights": sha256_of(Path(weights))}
-    elif weights and Path(weights).expanduser().exists():
-        known = {"model": str(model), "weights": folder_sha256(Path(weights).expanduser())}
+        known: dict[str, Any] = {
+            "model": Path(model).stem,
+            "config": sha256_of(Path(model)),
+            "weights": sha256_of(Path(weights)),
+        }
+    elif weights and (place := Path(weights).expanduser()).exists():
+        known = {"model": str(model), "weights": folder_sha256(place)}
+        beside = [] if place.is_dir() else [place.with_name(name) for name in BESIDE]  # a folder's sum holds them
+        known |= {"beside": {path.name: sha256_of(path) for path in beside if path.is_file()}}
     else:
         return None
     return known | {"vocabulary": vocabulary_identity(vocabulary), "precision": numbers}

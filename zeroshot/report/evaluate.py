@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from zeroshot.limits import check_values
 from zeroshot.report.collect import collect
-from zeroshot.report.tables import table1
+from zeroshot.report.tables import bias_of, table1
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.world import World
@@ -43,7 +44,8 @@ def evaluate(
 
     Returns:
         columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds,
-        and distinct_selected where captions share images.
+        and distinct_selected where captions share images. A warning says where the images are too few for an unbiased
+        Fréchet distance.
 
     Raises:
         UserError: unknown generator, empty grid, or a number out of range, before anything runs.
@@ -63,4 +65,7 @@ def evaluate(
     ]
     for settings in grid:
         run(world, settings, Path(output))
-    return table1(collect(run_path(Path(output), settings) for settings in grid))
+    runs = collect(run_path(Path(output), settings) for settings in grid)
+    if bias_of(runs):
+        warnings.warn(f"few captions{bias_of(runs)}", stacklevel=2)
+    return table1(runs)

@@ -6,6 +6,7 @@ instead of a test image are searched for here, with the settings of the runs.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +15,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from zeroshot.data.text import cleaned
 from zeroshot.errors import UserError
 from zeroshot.report.redraw import redraw
 from zeroshot.runs.directory import read_run_table
+from zeroshot.runs.imagine import changes
 from zeroshot.runs.run import run_path
 from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.protocols import cut
 from zeroshot.worlds.world import World
+
+logger = logging.getLogger(__name__)
 
 # The captions of the paper's Figure 3.
 PAPER_CAPTIONS = (
@@ -107,7 +112,7 @@ def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> t
 
     Raises UserError for an empty sentence.
     """
-    if not all(text.strip() for text in texts):
+    if not all(cleaned(text).strip() for text in texts):
         raise UserError("figure3.captions holds an empty caption, but a caption needs at least one word")
     embeddings = world.clip.encode_text([cut(text, settings.protocol) for text in texts]).cpu().numpy()  # [n, D]
     zeros = np.zeros(settings.b_max, dtype=np.int64)
@@ -158,6 +163,9 @@ def _run_cells(world: World, settings: RunSettings, table: pd.DataFrame | None, 
 
 def _text_rows(world: World, columns: Sequence[RunSettings], wanted: Sequence[tuple[str, str]]) -> list[Row]:
     """Rows of typed sentences, searched for now."""
+    for line in (line for text, _ in wanted for line in changes(world, text)):
+        logger.warning("figure3.captions: %s", line)
+    wanted = [(cleaned(text), note) for text, note in wanted]
     texts = [text for text, _ in wanted]
     if not texts:
         return []

@@ -38,10 +38,11 @@ TABLES = {"table1": tables.table1, "table2": tables.table2, "table3": tables.tab
 
 @dataclass(frozen=True)
 class Shown:
-    """A table as text: its head, how many of its columns name the row, and its rows."""
+    """A table as text: its head, how many of its columns name the row, its rows, and what its numbers suffer from."""
 
     name: str
     title: str
+    note: str
     columns: tuple[str, ...]
     heads: int
     rows: tuple[tuple[str, ...], ...]
@@ -105,6 +106,7 @@ def render(
         world=world.name,
         tables=[shown_table(name, runs, curve) for name in TABLES],
         curve=curve,
+        bias=tables.bias_of(runs),
         claims=read_claims(folder / "tables" / "claims.csv"),
         figure2=drawn,
         geometry=GEOMETRY,
@@ -126,7 +128,8 @@ def shown_table(name: str, runs: pd.DataFrame, curve: str = "run") -> Shown:
     shaped = tables.paper_shape(name, TABLES[name](runs), int(runs["b_max"].iloc[0]))
     heads = sum(not column.startswith("k = ") for column in shaped.columns)
     rows = [tuple(NAMES.get(str(cell), str(cell)) for cell in row) for row in shaped.itertuples(index=False)]
-    return Shown(name, page_facts.TITLES[name], tuple(map(str, shaped.columns)), heads, tuple(rows))
+    note = "" if name == "table2" else tables.bias_of(runs)
+    return Shown(name, page_facts.TITLES[name], note, tuple(map(str, shaped.columns)), heads, tuple(rows))
 
 
 def read_claims(path: Path) -> list[dict[str, str]] | None:

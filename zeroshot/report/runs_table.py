@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from zeroshot.metrics.bias import bias_note
+
 COLUMNS = {
     "world": "world",
     "variant": "variant",
@@ -40,18 +42,19 @@ def runs_table(output: Path) -> pd.DataFrame:
 
     Returns:
         columns world, variant, generator, k, seed, kind (finished | unfinished | held | damaged), state (the same in
-        words), best_clip_score, frechet_distance, distinct_selected, images_to_threshold, b_max, seconds, when,
-        departures, path. What is not known is None. Ordered by world, variant, generator, k, seed.
+        words), best_clip_score, frechet_distance, distinct_selected, images_to_threshold, b_max, bias (that the
+        Fréchet distance is of too few images, in words), seconds, when, departures, path. What is not known is None.
+        Ordered by world, variant, generator, k, seed.
     """
     folders = [path for path in output.glob("*/*/runs/*/k=*/seed=*") if PLACE.search(path.as_posix()) and path.is_dir()]
     rows = [_row(path, output) for path in folders]
-    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "departures", "path"]).astype(object)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "bias", "departures", "path"]).astype(object)
     return table.sort_values(["world", "variant", "generator", "k", "seed"], ignore_index=True)
 
 
 def _row(path: Path, output: Path) -> dict[str, Any]:
     world, variant, _, generator, k, seed = path.relative_to(output).parts
-    row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"b_max": None, "departures": None, "path": path}
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | dict.fromkeys(("b_max", "bias", "departures")) | {"path": path}
     row |= {"world": world, "variant": variant, "generator": generator}
     row |= {"k": int(k.removeprefix("k=")), "seed": int(seed.removeprefix("seed="))}
     try:
@@ -88,7 +91,9 @@ def _finished(path: Path) -> dict[str, Any]:
     wrong = [key for key in kept if not isinstance(metrics[key], int | float | None)]
     if wrong:
         raise Damaged(f"metrics.json: {wrong[0]} is {metrics[wrong[0]]!r}")
-    return {key: metrics[key] for key in kept} | {"when": _time(path / "metrics.json")}
+    images, dim = metrics.get("frechet_images"), metrics.get("feature_dim")  # older versions did not say
+    note = bias_note(images, dim) if isinstance(images, int) and isinstance(dim, int) else ""
+    return {key: metrics[key] for key in kept} | {"bias": note, "when": _time(path / "metrics.json")}
 
 
 def _unfinished(path: Path, config: dict[str, Any] | None) -> tuple[str, str]:
@@ -161,7 +166,8 @@ def shaped(table: pd.DataFrame) -> pd.DataFrame:
 
     shown = table[list(COLUMNS)].astype(str)
     shown["best_clip_score"] = text("best_clip_score", "{:.4f}")
-    shown["frechet_distance"] = text("frechet_distance", "{:.2f}")
+    distances = zip(text("frechet_distance", "{:.2f}"), table["bias"], strict=True)
+    shown["frechet_distance"] = [f"{distance}, {bias}" if bias else distance for distance, bias in distances]
     shown["distinct_selected"] = text("distinct_selected", "{:.0f}")
     shown["seconds"] = text("seconds", "{:.1f}")
     finished = table["kind"] == "finished"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from zeroshot.metrics.bias import bias_note
 from zeroshot.report.published import beside_the_paper, published_table1, published_table2
 from zeroshot.storage.files import write_text
 
@@ -93,6 +94,18 @@ def images_needed(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def bias_of(runs: pd.DataFrame) -> str:
+    """For titles: that the Fréchet distances of collected runs are of too few images, by the run with the fewest.
+
+    Empty where they are enough, and for runs that do not say how many they were.
+    """
+    if "frechet_images" not in runs:
+        return ""
+    fewest = runs.loc[runs["frechet_images"].idxmin()]
+    note = bias_note(int(fewest["frechet_images"]), int(fewest["feature_dim"]))
+    return f", Fréchet distance {note}" if note else ""
 
 
 def of_the_paper(runs: pd.DataFrame) -> bool:

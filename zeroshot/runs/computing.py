@@ -12,7 +12,7 @@ import pandas as pd
 from zeroshot.errors import Interrupted
 from zeroshot.runs.blocks import batches_used, blocks_of, search_blocks
 from zeroshot.runs.directory import RunDirectory, read_metrics
-from zeroshot.runs.measures import count_truncated, measure
+from zeroshot.runs.measures import count_changed, count_truncated, measure
 from zeroshot.runs.pooled import PooledSearch, pooled_search
 from zeroshot.runs.prepared import Prepared
 from zeroshot.runs.provenance import provenance
@@ -30,7 +30,10 @@ def compute(
     log.info("started: %d captions, b_max %d, on %s", len(images), settings.b_max, world.device)
     # First, because what is wrong with photographs or weights should be said before hours of search.
     missing, _, _ = world.photographs_missing(), world.threshold, world.test_features
-    truncated = count_truncated(world, images)
+    counts = {
+        "truncated_captions": count_truncated(world, images),
+        "changed_captions": count_changed(world, images),
+    }
     engine = world.engine(settings.generator, settings.batch_size)
     tasks = world.tasks(images)
     pooled = _pooled(run)
@@ -48,7 +51,7 @@ def compute(
         directory.write_table("scores.parquet", scores_table(images, scores))
     directory.write_table("selected.parquet", selected_table(world, images, scores))
     batches = batches_used(directory) or [engine.batch_size]
-    measured = measure(world, engine, settings, tasks, scores) | {"truncated_captions": truncated}
+    measured = measure(world, engine, settings, tasks, scores) | counts
     measured["images_generated"] += run.plan.images if run.plan else scores.score.size
     measured["seconds"] = round(time.monotonic() - started, 3)
     found_with = {"batch_sizes": batches, "photographs_missing": missing}

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from zeroshot.data.text import cleaned
 from zeroshot.limits import check_batch_size, check_settings
 from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
 from zeroshot.searching.engine import Addresses, addresses
@@ -58,9 +59,10 @@ def search(
 
     Args:
         world: from `load_world`.
-        prompt: any text; one longer than CLIP's context is cut, with a warning that says where. Or a list of
-            (text, weight) pairs: labels and images are then compared with the normalised weighted sum of the texts'
-            vectors, and every score and similarity is the cosine with it (`zeroshot.searching.prompts`).
+        prompt: any text; one longer than CLIP's context is cut, with a warning that says where. What no reader sees in
+            it (`zeroshot.data.text`) is left out, and CLIP's own markers are read as letters, with a warning too. Or a
+            list of (text, weight) pairs: labels and images are then compared with the normalised weighted sum of the
+            texts' vectors, and every score and similarity is the cosine with it (`zeroshot.searching.prompts`).
         generator: one of `world.generator_names`, or a generator's settings.
         k: labels kept, 1 … 1,000.
         b_max: images drawn, at least 1.
@@ -80,7 +82,9 @@ def search(
     pairs = weighted(prompt)
     check_settings(k, b_max, seed)
     check_batch_size(batch_size)
-    _warn_of_cuts(world, pairs)
+    for line in (line for text, _ in pairs for line in changes(world, text)):
+        warnings.warn(line, stacklevel=2)
+    pairs = tuple((cleaned(text), weight) for text, weight in pairs)
     engine = world.engine(generator, batch_size)
     vectors = world.clip.encode_text([text for text, _ in pairs]).cpu().numpy()
     text = combined(vectors, [weight for _, weight in pairs])  # [1, D]
@@ -133,13 +137,17 @@ def best_draws(score: np.ndarray) -> list[int]:
     return list(dict.fromkeys(int(score[:mark].argmax()) + 1 for mark in checkpoints(len(score))))
 
 
-def _warn_of_cuts(world: World, pairs: Pairs) -> None:
-    texts = [text for text, _ in pairs]
-    for text, place in zip(texts, world.clip.tokenise(texts)[1], strict=True):
-        if place is not None:
-            warnings.warn(
-                f"the prompt is longer than CLIP's context of {world.clip.context_length} tokens: "
-                f"cut before {text[place : place + 30]!r} "
-                f"(character {place + 1} of {len(text)})",
-                stacklevel=3,
-            )
+def changes(world: World, text: str) -> list[str]:
+    """In what CLIP's reading of a prompt is not the text that was given, a line for each; empty where it is."""
+    clip, said = world.clip, []
+    if cleaned(text) != text:
+        said.append(f"the prompt holds characters that no reader sees: read as {cleaned(text)[:80]!r}")
+    if marker := clip.reader.marker(text):
+        said.append(f"the prompt holds {marker}, a marker of CLIP's own: read as {clip.reader.reading(text)[:80]!r}")
+    place = clip.tokenise([text])[1][0]
+    if place is not None:
+        said.append(
+            f"the prompt is longer than CLIP's context of {clip.context_length} tokens: "
+            f"cut before {text[place : place + 30]!r} (character {place + 1} of {len(text)})"
+        )
+    return said

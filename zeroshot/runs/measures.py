@@ -40,8 +40,25 @@ def count_truncated(world: World, images: list[Searched]) -> int:
     return len(cut)
 
 
+def count_changed(world: World, images: list[Searched]) -> int:
+    """How many captions CLIP does not read as the data set has them; warns with their number and the first."""
+    rows = {image_id: row for row, image_id in enumerate(world.test.image_ids)}
+    captions = [(image, row) for image in images for row in range(len(image.captions))]
+    unseen = [(i, row) for i, row in captions if (rows[i.image_id], i.caption_ids[row]) in world.test.changed]
+    marked = [(i, row) for i, row in captions if world.clip.reader.marker(i.captions[row])]
+    for changed, what in ((unseen, "characters that no reader sees"), (marked, "markers of CLIP's own")):
+        if changed:
+            image, row = changed[0]
+            logger.warning(
+                "%d of %d captions hold %s; the first is caption %d of %s, read as %r",
+                *(len(changed), len(captions), what, image.caption_ids[row], image.image_id),
+                world.clip.reader.reading(image.captions[row])[:80],
+            )
+    return len({(image.image_id, row) for image, row in unseen + marked})
+
+
 def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
-    """Generate the selected images again and measure: what metrics.json holds but for truncated_captions, seconds."""
+    """Generate the selected images again and measure: what metrics.json holds but for seconds and counts of texts."""
     if scores.image_index is None:
         selected = winners(engine, tasks, scores, settings.k, settings.seed)
     else:
@@ -72,6 +89,8 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         "images": images,
         "images_generated": len(kept),
         "distinct_selected": len(np.unique(selected.latent[:, 0])),
+        "frechet_images": min(len(features), len(world.test_features)),  # on the side that has fewer
+        "feature_dim": world.features.dim,
     }
 
 

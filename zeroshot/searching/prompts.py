@@ -18,6 +18,7 @@ from numbers import Real
 
 import numpy as np
 
+from zeroshot.data.text import cleaned
 from zeroshot.errors import UserError
 from zeroshot.limits import check_text
 
@@ -30,10 +31,11 @@ SMALLEST = 1e-4
 
 
 def weighted(prompt: Prompt) -> Pairs:
-    """A prompt as (text, weight) pairs; a plain text weighs 1.
+    """A prompt as (text, weight) pairs, the texts as they are given; a plain text weighs 1.
 
     Raises:
-        UserError: an empty text or list, something that is no pair, a weight that is no finite number, only zeros.
+        UserError: a text in which nothing can be seen, or with half a character; an empty list, something that is no
+            pair, a weight that is no finite number, only zeros.
     """
     if isinstance(prompt, str):
         return ((_text(prompt), 1.0),)
@@ -53,11 +55,7 @@ def weighted(prompt: Prompt) -> Pairs:
 
 
 def _text(text: str) -> str:
-    check_text("prompt", text)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"prompt = {text!r} is not UTF-8 at character {error.start + 1}: type it again") from None
+    check_text("prompt", cleaned(text, "prompt ="))
     return text
 
 

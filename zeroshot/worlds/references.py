@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,8 @@ from zeroshot.worlds.protocols import cut
 
 PICTURE_BATCH = 64
 
+logger = logging.getLogger(__name__)
+
 _Encode = Callable[[list[Image.Image], list[str]], torch.Tensor]  # photographs and their image_ids -> [n, dim]
 
 
@@ -29,6 +32,11 @@ def train_scores(clip: Clip, train: CaptionedImages, protocol: ProtocolSettings)
     own = train.photographed_captions
     counts = torch.tensor([len(captions) for captions in own])
     captions = [cut(c, protocol) for captions in own for c in captions]
+    unseen = sum(row not in train.missing for row, _ in train.changed)
+    marked = sum(clip.reader.marker(caption) is not None for caption in captions)
+    for count, what in ((unseen, "characters that no reader sees"), (marked, "markers of CLIP's own")):
+        if count:
+            logger.warning("%d of %d captions of the train split hold %s", count, len(captions), what)
     text = clip.encode_text(captions).cpu().double()
     check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
     raw = protocol.threshold == "raw"

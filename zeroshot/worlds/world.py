@@ -261,6 +261,7 @@ class World:
         known = self.generator_sha256(generator) | sources.clip_sha256(clip)
         if not clip.model.endswith(".json"):
             known[f"{clip.model} {clip.weights}"] = self.clip_identity["weights"]
+            known |= self.clip_identity.get("beside", {})
         return known
 
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:

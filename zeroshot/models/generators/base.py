@@ -10,6 +10,8 @@ from torch import nn
 
 from zeroshot.errors import EnvironmentFailure
 
+COUNTER = ".num_batches_tracked"
+
 
 class Generator(nn.Module, abc.ABC):
     """z and a class index in, an image out. Whatever has these three attributes and `forward` can be searched.
@@ -49,23 +51,27 @@ def to_image(x: torch.Tensor) -> torch.Tensor:
 
 
 def check_state(
-    expected: Mapping[str, torch.Size],
+    expected: Mapping[str, torch.Tensor],
     state: Mapping[str, torch.Tensor],
     source: str,
     error: type[Exception] = EnvironmentFailure,
-) -> None:
-    """Compare every key and shape of a checkpoint with what a model expects.
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's tensors, once every key and shape has been compared with those of the model's own state.
+
+    The counters of batch norms, which old versions of PyTorch did not have and evaluation does not use, may be missing
+    and are then 0.
 
     Raises `error` (UserError for files that the user brings) that names the first missing, unexpected and mis-shaped
     keys and counts the others.
     """
+    state = {key: torch.zeros((), dtype=torch.long) for key in expected if key.endswith(COUNTER)} | dict(state)
     wrong = []
     missing = [key for key in expected if key not in state]
     unexpected = [key for key in state if key not in expected]
     shapes = [
-        f"{key} {list(state[key].shape)} instead of {list(shape)}"
-        for key, shape in expected.items()
-        if key in state and state[key].shape != shape
+        f"{key} {list(state[key].shape)} instead of {list(ours.shape)}"
+        for key, ours in expected.items()
+        if key in state and state[key].shape != ours.shape
     ]
     for name, keys in (("missing", missing), ("unexpected", unexpected), ("mis-shaped", shapes)):
         if keys:
@@ -73,3 +79,4 @@ def check_state(
             wrong.append(f"{name}: {', '.join(keys[:3])}{more}")
     if wrong:
         raise error(f"{source} does not fit: {'; '.join(wrong)}")
+    return state

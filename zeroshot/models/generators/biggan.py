@@ -88,9 +88,7 @@ class BigGAN(Generator):
         settings = BigGANConfig.from_dict(dict(config))
         self.image_size, self.z_dim, self.num_classes = settings.output_dim, settings.z_dim, settings.num_classes
         self.model = LibraryBigGAN(settings)
-        expected = {key: tensor.shape for key, tensor in self.model.state_dict().items()}
-        check_state(expected, state, source, error)
-        self.model.load_state_dict(dict(state))
+        self.model.load_state_dict(check_state(self.model.state_dict(), state, source, error))
         prepare(self.model, 1.0 if truncation is None else truncation)
         self.to(memory_format=torch.channels_last).eval()
 

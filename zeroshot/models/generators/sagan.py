@@ -146,7 +146,7 @@ class SAGAN(Generator):
         with torch.device("meta"):
             model = cls(**size)
         expected = model.state_dict()
-        check_state({key: tensor.shape for key, tensor in expected.items()}, tensors, source, error)
+        tensors = check_state(expected, tensors, source, error)
         model.load_state_dict({key: t.to(expected[key].dtype) for key, t in tensors.items()}, assign=True)
         for block in model.layers():
             if isinstance(block, GenBlock):
