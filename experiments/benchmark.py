@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.composed import composed
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.errors import Interrupted
 
@@ -50,7 +50,7 @@ def measure(settings: BenchmarkSettings, stop: StopRequest) -> None:
     print(f"{path.read_text(encoding='utf-8')}\nFor the history:\n\n{history_row(document)}\n\n→ {path} and .json")
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")
+@composed("benchmark")
 def main(config: DictConfig) -> None:
     """Hydra's entry point."""
     settings: Any = OmegaConf.to_object(config)
@@ -58,4 +58,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

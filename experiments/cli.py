@@ -9,10 +9,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from experiments.console import telling
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
 USER_ERROR, ENVIRONMENT_FAILURE = 2, 3
 SCHEDULERS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+FULL = "HYDRA_FULL_ERROR"  # 1: tracebacks, of our own refusals too
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *SCHEDULERS)
 
 
@@ -82,11 +84,24 @@ def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None
         _fail(f"error: {error}", USER_ERROR, in_sweep)
     except EnvironmentFailure as error:
         _fail(f"error: {error}", ENVIRONMENT_FAILURE, in_sweep)
+    except OSError as error:
+        if os.environ.get(FULL) == "1":
+            raise
+        name = f": {error.filename!s:.80}" if error.filename else ""
+        _fail(f"error: {error.strerror or error}{name}", ENVIRONMENT_FAILURE, in_sweep)
     except Interrupted as error:
         stop.hand_on()
         _leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
     finally:
         stop.restore()
+
+
+def run_as_command(main: Callable[[], None], text: str | None = None) -> None:
+    """What `python -m experiments.…` does: `main`, on streams that cannot fail it, or the text where help is asked."""
+    with telling():
+        if text is not None:
+            help_if_asked(text)
+        main()
 
 
 def help_if_asked(text: str) -> None:

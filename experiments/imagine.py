@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 import zeroshot
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.composed import composed
 from experiments.config import register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
 from zeroshot.errors import Interrupted, UserError
@@ -153,13 +153,13 @@ def main() -> None:
         typed.update(taken)
         sys.argv[1:] = left
 
-    @hydra.main(version_base="1.3", config_path="../conf", config_name="imagine")
-    def composed(config: DictConfig) -> None:
+    @composed("imagine")
+    def with_config(config: DictConfig) -> None:
         guarded(lambda stop: imagine(config, typed, stop))
 
     guarded(take)
-    composed()
+    with_config()
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

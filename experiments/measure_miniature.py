@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded, help_if_asked
+from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import UserError
 from zeroshot.progress import doing
 from zeroshot.report.tables import markdown
@@ -90,5 +90,4 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    help_if_asked(__doc__)
-    guarded(main)
+    run_as_command(lambda: guarded(main), __doc__)

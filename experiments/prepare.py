@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pandas as pd
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.paper.downloads.extract import extract
 from zeroshot.paper.downloads.fetch import fetch, is_offline
@@ -203,4 +203,4 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    guarded(main)
+    run_as_command(lambda: guarded(main))

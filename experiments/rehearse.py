@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded, help_if_asked
+from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.limits import PRECISIONS, check_device_name, check_folder
 from zeroshot.progress import doing
@@ -138,5 +138,4 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    help_if_asked(__doc__)
-    guarded(main)
+    run_as_command(lambda: guarded(main), __doc__)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
-import hydra
 from omegaconf import DictConfig
 
 from experiments.audit import audit
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.composed import composed
 from experiments.config import register
 from experiments.figures import draw_figure1, draw_figure3
 from experiments.grid import grid_plan, run_grid
@@ -70,12 +70,12 @@ def main() -> None:
     target = named[0] if named else "table1"
     sys.argv = [a for a in sys.argv if a not in named] + ["hydra/help=reproduce"] * wants_help
 
-    @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-    def composed(config: DictConfig) -> None:
+    @composed("config")
+    def with_config(config: DictConfig) -> None:
         guarded(lambda stop: reproduce(target, config, stop))
 
-    composed()
+    with_config()
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

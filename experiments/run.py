@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.composed import composed
 from experiments.config import register, run_settings
 from zeroshot.metrics.bias import bias_note
 from zeroshot.runs.run import run_path, run_shard
@@ -41,11 +41,11 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
     )
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+@composed("config")
 def main(config: DictConfig) -> None:
     """Hydra's entry point."""
     guarded(lambda stop: one_run(config, stop), in_sweep=HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.cli import StopRequest, guarded, help_if_asked
+from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import UserError
 from zeroshot.report.runs_table import runs_table, shaped
 from zeroshot.report.tables import markdown
@@ -63,5 +63,4 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    help_if_asked(__doc__)
-    guarded(main)
+    run_as_command(lambda: guarded(main), __doc__)

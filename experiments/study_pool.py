@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from experiments.cli import StopRequest, guarded, help_if_asked
+from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import UserError
 from zeroshot.progress import doing
 from zeroshot.storage.files import check_writable
@@ -45,5 +45,4 @@ def main(stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    help_if_asked(__doc__)
-    guarded(main)
+    run_as_command(lambda: guarded(main), __doc__)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.cli import StopRequest, guarded
+from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.composed import composed
 from zeroshot.miniature.training.recipe import Recipe
 
 ConfigStore.instance().store(name="recipe", node=Recipe)
@@ -24,11 +24,11 @@ def train(recipe: Any, stop: StopRequest) -> None:
     make(recipe, should_stop=stop)
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="train_miniature")
+@composed("train_miniature")
 def main(config: DictConfig) -> None:
     """Hydra's entry point."""
     guarded(lambda stop: train(OmegaConf.to_object(config), stop))
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

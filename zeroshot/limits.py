@@ -27,6 +27,7 @@ MOST_CAPTIONS = 10_000_000
 LARGEST_BATCH = 65_536
 LARGEST_SEED = 2**63 - 1  # what a table's column holds
 LARGEST_SIDE = 8192  # pixels
+LONGEST_PATH = 4000  # bytes; Linux takes 4,096, and a run adds its own folders
 LONGEST_TEXT = 10_000  # characters of a caption or prompt; CLIP reads the first hundred or two
 MOST_RUNS = 10_000  # of a grid
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -93,7 +94,18 @@ def check_text(key: str, text: str) -> None:
         )
 
 
+def check_path(key: str, path: str) -> None:
+    """Refuse what no file system takes as a path. Raises UserError."""
+    if len(path.encode(errors="replace")) > LONGEST_PATH or "\0" in path:
+        raise UserError(
+            f"{key} = {path!r:.80} …, but a path has at most {LONGEST_PATH:,} bytes, 255 between slashes, and no NUL"
+        )
+    if any(len(part.encode(errors="replace")) > 255 for part in path.split("/")):
+        raise UserError(f"{key} = {path!r:.80} …, but between two slashes a path has at most 255 bytes")
+
+
 def check_folder(key: str, folder: str) -> None:
     """Refuse what names no folder. Raises UserError."""
-    if not folder.strip() or "\0" in folder:
+    check_path(key, folder)
+    if not folder.strip():
         raise UserError(f"{key} = {folder!r:.80}, but it must name a folder, as in {key}=outputs")

@@ -19,6 +19,7 @@ from zeroshot.limits import (
     MOST_SCORES,
     check_batch_size,
     check_name,
+    check_path,
     check_settings,
     check_values,
 )
@@ -190,6 +191,10 @@ def _check(settings: RunSettings) -> None:
     """Refuse settings that no run can have. Raises UserError."""
     for key in ("world", "protocol", "generator"):
         check_name(f"{key}.name", getattr(settings, key).name)
+    for room, fields in settings.identity().items():
+        for key, value in fields.items() if isinstance(fields, dict) else ():
+            if isinstance(value, str) and key != "label_prompt":
+                check_path(f"{room}.{key}", value)
     check_settings(settings.k, settings.b_max, settings.seed)
     check_batch_size(settings.batch_size)
     for key, allowed in CHOICES.items():
@@ -231,6 +236,8 @@ def _check_captions(settings: RunSettings) -> None:
     captions, b_max = settings.captions, settings.b_max
     if captions < 1:
         raise UserError(f"captions = {captions}, but at least one test image is searched for: give 1 or more")
+    if captions < 2:
+        raise UserError("captions = 1, but a Fréchet distance needs at least 2 images: give 2 or more")
     if captions > MOST_CAPTIONS:
         raise UserError(f"captions = {captions}, but at most {MOST_CAPTIONS:,} test images can be searched for")
     if captions * b_max > MOST_SCORES:

@@ -71,6 +71,8 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
         kind, state = "damaged", f"damaged: {damage}"
     except OSError as error:
         kind, state = "damaged", f"damaged: cannot be read ({error.strerror})"
+    except Exception as error:  # whatever a file of another making leads to: the other runs are still to be seen
+        kind, state = "damaged", f"damaged: cannot be read ({type(error).__name__})"
     return row | {"kind": kind, "state": state}
 
 

@@ -6,6 +6,8 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from zeroshot.errors import UserError
+
 # Folders that have moved inside the package: settings keep the spelling that stands in users' configurations.
 _MOVED = {"generators/": "models/generators/"}
 
@@ -20,7 +22,7 @@ def resolve(path: str) -> Path:
         return Path(str(files("zeroshot"))) / inside
     if path.startswith("cache:"):
         return downloads_folder() / path.removeprefix("cache:")
-    return Path(path).expanduser()
+    return at_home(path)
 
 
 def is_packaged(path: str) -> bool:
@@ -30,4 +32,12 @@ def is_packaged(path: str) -> bool:
 
 def downloads_folder() -> Path:
     """Where downloaded weights and data lie: the environment's ZEROSHOT_CACHE, or ~/.cache/clip-zeroshot-gan."""
-    return Path(os.environ.get("ZEROSHOT_CACHE") or "~/.cache/clip-zeroshot-gan").expanduser()
+    return at_home(os.environ.get("ZEROSHOT_CACHE") or "~/.cache/clip-zeroshot-gan")
+
+
+def at_home(path: str) -> Path:
+    """A path whose `~` is the user's home. Raises UserError where nobody knows that."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path:.80} begins at a home that nobody knows here: set HOME or ZEROSHOT_CACHE") from None
