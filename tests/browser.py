@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium is installed: Debian's package is `chromium` (apt-get install chromium)"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+PROBLEMS = ("error", "warning", "assert")  # of what a page says on its console
 
 
 def executable() -> str | None:
@@ -57,7 +58,7 @@ def opened(
     tab = Opened(context.new_page())
     tab.page.emulate_media(media=media, color_scheme=scheme)
     tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
-    tab.page.on("console", lambda said: tab.problems.append(said.text) if said.type in ("error", "warning") else None)
+    tab.page.on("console", lambda said: tab.problems.append(said.text) if said.type in PROBLEMS else None)
     tab.page.on("request", lambda request: tab.requests.append(request.url))
     tab.page.goto(path.resolve().as_uri())
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -125,8 +126,37 @@ AWKWARD = r"a_b&c {50 %} #1 $x$ \y ~z ^w < | " + "\nend"
 def test_no_sign_of_a_name_breaks_latex_or_markdown() -> None:
     table = pd.DataFrame([[AWKWARD, "1.00 ± 0.10", "> 100"]], columns=["generator", "k = 1", "k_&"])
     text = latex(table, AWKWARD, "table1")
-    written = r"a\_b\&c \{50 \%\} \#1 \$x\$ \textbackslash{}y \textasciitilde{}z \textasciicircum{}w $<$ |  end"
+    written = (
+        r"a\_b\&c \{50 \%\} \#1 \$x\$ \textbackslash{}y \textasciitilde{}z \textasciicircum{}w $<$ \textbar{}  end"
+    )
     assert rf"\caption{{{written}}}" in text
     assert rf"{written} & 1.00 $\pm$ 0.10 & $>$ 100 \\" in text and r"generator & $k$ = 1 & k\_\& \\" in text
     lines = markdown(table).splitlines()
     assert len(lines) == 3 and len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n", "\f", "\u2028"])
+def test_no_line_break_of_a_name_breaks_latex_or_markdown(ending: str) -> None:
+    table = pd.DataFrame({"generator": [f"a{ending}b"], f"k{ending}1": ["1"]})
+    assert markdown(table).splitlines()[::2] == ["| generator | k 1 |", "| a b       | 1   |"]
+    text = latex(table, f"a{ending}b", "table1")
+    assert r"\caption{a b}" in text and r"a b & 1 \\" in text and r"generator & k 1 \\" in text
+
+
+@pytest.mark.parametrize("first", ["[1pt]", "*", "[", "**a"])
+def test_a_row_is_not_taken_for_the_option_of_the_row_before(first: str) -> None:
+    text = latex(pd.DataFrame({"generator": ["a", first], "k = 1": ["1", "2"]}), "title", "table1")
+    assert not re.search(r"\\\\\s*[\[*]", text)
+    assert re.sub(r"\{([\[*])\}", r"\1", text).count(f"\n{first} & 2") == 1
+
+
+@pytest.mark.parametrize("cell", ["|", r"\|", r"\\|", r"a\|b|c", "|||", "\\"])
+def test_every_bar_of_a_cell_is_escaped_whatever_stands_before_it(cell: str) -> None:
+    last = markdown(pd.DataFrame({"generator": [cell], "k": ["1"]})).splitlines()[-1]
+    assert [len(run) % 2 for run in re.findall(r"(\\*)\|", last)] == [0, *[1] * cell.count("|"), 0, 0]
+    written = last.removeprefix("| ").rpartition(" | ")[0].rstrip()
+    assert re.sub(r"(\\*)\1\\\|", r"\1|", written) == cell  # what a reader sees
+
+
+def test_whole_numbers_beside_others_stay_whole_in_markdown() -> None:
+    assert markdown(pd.DataFrame({"k": [10], "score": [0.5]})).splitlines()[-1] == "| 10 | 0.5   |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +18,8 @@ DISTINCT_IN_WORDS = "distinct selected images"
 LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"±": r"$\pm$", "<": "$<$", ">": "$>$", "\n": " "}
+    | {"±": r"$\pm$", "<": "$<$", ">": "$>$", "|": r"\textbar{}"}
+    | {"[": "{[}", "*": "{*}"}  # a row's end would take them from the next row as its option
 )
 
 
@@ -194,9 +196,11 @@ def write_tables(
 
 def markdown(table: pd.DataFrame) -> str:
     """A Markdown table, padded so that it also reads well as plain text."""
-    rows = [
-        [str(cell).replace("|", r"\|").replace("\n", " ") for cell in row] for row in (table.columns, *table.values)
-    ]
+
+    def written(cell: object) -> str:  # a name's own backslash before its | is not taken for the escape
+        return re.sub(r"(\\*)\|", r"\1\1\|", _one_line(cell))
+
+    rows = [list(map(written, row)) for row in (table.columns, *table.itertuples(index=False))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
@@ -205,8 +209,11 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame, title: str, label: str) -> str:
     """A LaTeX table environment with booktabs' rules."""
 
+    def written(text: object) -> str:
+        return _one_line(text).translate(LATEX)
+
     def line(cells: Iterable[object]) -> str:
-        return " & ".join(str(cell).translate(LATEX) for cell in cells) + r" \\"
+        return " & ".join(map(written, cells)) + r" \\"
 
     body = [line(row) for row in table.itertuples(index=False)]
     text_columns = sum(not column.startswith("k = ") for column in table.columns)
@@ -215,7 +222,7 @@ def latex(table: pd.DataFrame, title: str, label: str) -> str:
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{title.translate(LATEX)}}}",
+            rf"\caption{{{written(title)}}}",
             rf"\label{{tab:{label}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
@@ -228,6 +235,11 @@ def latex(table: pd.DataFrame, title: str, label: str) -> str:
             "",
         ]
     )
+
+
+def _one_line(text: object) -> str:
+    """Text without line breaks of any kind: in Markdown they end a table, in LaTeX two of them a caption."""
+    return " ".join(str(text).splitlines())
 
 
 def _plus_minus(mean: pd.Series, std: pd.Series) -> pd.Series:
