@@ -1,4 +1,4 @@
-"""Faults 13, 14 and 16: captions that are empty or too long, photographs that are missing or broken."""
+"""Faults 13, 14, 16, 18, 20 and 22 where they come from captions and photographs: what a run says, and what it is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from tests.data.test_cub import IDS, write_ccub, write_cub
 from tests.faults.mortal import small
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.runs.run import run, run_path
-from zeroshot.settings import RunSettings
+from zeroshot.runs.run import run, run_path, run_shard
+from zeroshot.settings import DataSettings, RunSettings
 from zeroshot.storage.paths import resolve
+from zeroshot.storage.pins import sha256_of
+from zeroshot.storage.shard import Shard
 from zeroshot.worlds.parts import DATA
 from zeroshot.worlds.world import World
 
@@ -84,3 +89,76 @@ def test_with_leave_the_run_does_without_them_and_says_so(
     restored = dataclasses.replace(restored, data=dataclasses.replace(restored.data, allow_missing=True))
     with pytest.raises(EnvironmentFailure, match=r"data test: \w{64} there"):
         run(World(restored, "cpu", cache), restored, tmp_path / "o")
+
+
+def test_a_shard_does_not_search_before_it_has_looked_at_the_photographs(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    settings = with_data(tmp_path, broken=(3,))
+    with pytest.raises(EnvironmentFailure, match=r"1 of 40 out with data\.allow_missing=true"):
+        run_shard(World(settings, "cpu", cache), settings, tmp_path / "o", Shard(1, 2))
+
+
+def test_the_miniatures_identity_is_that_of_its_files(world: World) -> None:
+    for split in ("train", "test"):
+        assert world.data_identity(split) == sha256_of(resolve(getattr(DATA, split)))
+
+
+def turned(path: Path) -> None:
+    """Another picture under the same name, as large as the first."""
+    picture = Image.open(path)
+    picture.transpose(Image.Transpose.ROTATE_180).save(path)
+
+
+def identities(settings: RunSettings) -> list[str]:
+    return [World(settings, "cpu").data_identity(split) for split in ("train", "test")]
+
+
+def test_photographs_beside_a_parquet_are_part_of_what_a_run_is(tmp_path: Path) -> None:
+    settings = with_data(tmp_path)
+    for split in ("train", "test"):
+        table = pq.read_table(tmp_path / f"{split}.parquet")
+        rows = table.to_pylist()
+        for number, row in enumerate(rows):
+            (tmp_path / f"{split}{number}.jpg").write_bytes(row["image"]["bytes"])
+            row["image"] = {"bytes": None, "path": f"{split}{number}.jpg"}
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), tmp_path / f"{split}.parquet")
+    before, features = identities(settings), World(settings, "cpu", tmp_path / "cache").test_features
+    assert before == identities(settings)
+    turned(tmp_path / "test7.jpg")
+    after = identities(settings)
+    assert after[0] == before[0] and after[1] != before[1]
+    changed = (World(settings, "cpu", tmp_path / "cache").test_features != features).any(axis=1)
+    assert changed.tolist() == [row == 7 for row in range(ROWS)]  # cached features of the other picture are not taken
+
+
+def test_photographs_and_boxes_of_cub_are_part_of_what_a_run_is(tmp_path: Path) -> None:
+    write_cub(tmp_path / "cub")
+    write_ccub(tmp_path / "split")
+    data = DataSettings(source="ccub", photographs=str(tmp_path / "cub"), split=str(tmp_path / "split"))
+    settings = dataclasses.replace(small("fresh"), data=data)
+    before = identities(settings)
+    assert before == identities(settings)
+    turned(tmp_path / "cub" / "images" / f"{IDS[3]}.jpg")
+    turned_one = identities(settings)
+    assert turned_one[0] == before[0] and turned_one[1] != before[1]
+    boxes = tmp_path / "cub" / "bounding_boxes.txt"
+    boxes.write_text(boxes.read_text().replace("4 60.0", "4 61.0"))
+    assert identities(settings)[0] == before[0] and identities(settings)[1] != turned_one[1]
+
+
+def test_photographs_of_a_hubs_data_set_are_part_of_what_a_run_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    folder = tmp_path / "birds"
+    (folder / "train").mkdir(parents=True)
+    Image.linear_gradient("L").save(folder / "train" / "a.png")
+    (folder / "train" / "metadata.csv").write_text("file_name,text\na.png,a bird\n")
+    data = DataSettings("hub", train="train", test="train", name=str(folder), image_id=None, captions="text")
+    settings = dataclasses.replace(small("fresh"), data=data)
+    before = identities(settings)
+    assert before == identities(settings)
+    turned(folder / "train" / "a.png")
+    assert identities(settings)[1] != before[1]

@@ -39,7 +39,7 @@ def read_hub(
         check: look at every photograph now; False: when they are first asked for.
 
     Raises:
-        UserError: no such data set, split or column, or one that needs a loading script; no row; an empty caption; a
+        UserError: no such data set, split or column, or one that needs a loading script; an empty caption; a
             photograph's path that leads out of the data set's folder.
         EnvironmentFailure: the hub cannot be reached and the data set is not in its cache, or the disk is full; broken
             photographs.
@@ -51,8 +51,6 @@ def read_hub(
     missing = [column for column in wanted if column not in table.column_names]
     if missing:
         raise UserError(f"{source} has no column {', '.join(missing)}: it has {', '.join(table.column_names)}")
-    if not len(table):
-        raise UserError(f"{source} has no rows, but one image at least is needed")
 
     def column(name: str) -> list[Any]:
         return values(source, table.data.column(name), name)
@@ -87,9 +85,13 @@ def _load(name: str, split: str, revision: str | None) -> datasets.Dataset:
                 f"{datasets.config.HF_DATASETS_CACHE} is full, but data set {name} is copied there "
                 f"({cut(str(cause))}): make room, or name another folder with HF_DATASETS_CACHE"
             ) from None
+        if isinstance(error, OSError):
+            raise EnvironmentFailure(
+                f"data set {name} cannot be fetched and is not cached ({_line(error)}): connect once, or give a folder "
+                "of parquet files as data.name"
+            ) from None
         raise EnvironmentFailure(
-            f"data set {name} cannot be fetched and is not cached ({_line(error)}): connect once, or give a folder of "
-            "parquet files as data.name"
+            f"a file of data set {name} cannot be read ({_line(cause)}): restore it, or get the data set again"
         ) from None
     except Exception as error:  # a script, an unknown split, files that are none: each library below has its own
         raise _unreadable(name, split, error) from None
@@ -99,7 +101,7 @@ def _unreadable(name: str, split: str, error: Exception) -> UserError:
     return UserError(f"data set {name}, split {split}, cannot be read: {_line(error)}")
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

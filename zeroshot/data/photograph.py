@@ -71,13 +71,8 @@ def _rgb(image: Image.Image) -> Image.Image:
         raise Broken(f"{image.width} x {image.height} pixels")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _deep_grey(image)
-    if image.mode == "LAB":
-        return _from_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if image.mode == "CMYK" and image.info.get("icc_profile"):
-        try:
-            return _from_profile(image, ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"])))
-        except (OSError, ImageCms.PyCMSError):  # of another mode, or damaged: as without one
-            return image.convert("RGB")
+        image = _from_profile(image)
     if image.mode == "La":
         image = image.convert("LA")
     return _on_background(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
@@ -110,10 +105,13 @@ def _deep_grey(image: Image.Image) -> Image.Image:
     return _on_background(grey.convert("RGBA"))
 
 
-def _from_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    assert converted is not None  # as it is not done in place
-    return converted
+def _from_profile(cmyk: Image.Image) -> Image.Image:
+    try:
+        profile = ImageCms.ImageCmsProfile(BytesIO(cmyk.info["icc_profile"]))
+        rgb = ImageCms.profileToProfile(cmyk, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):  # one of another mode, or damaged: as without
+        return cmyk
+    return rgb or cmyk  # there is one, as it is not done in place
 
 
 def _on_background(image: Image.Image) -> Image.Image:
