@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 def test_every_fault_has_tests_that_exist() -> None:
     text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = {int(number): rest for number, rest in re.findall(r"^\| (\d+) \|(.*)$", text, flags=re.MULTILINE)}
-    assert sorted(rows) == list(range(1, 19))
+    assert set(range(1, 19)) < set(rows)
     for number, row in rows.items():
         named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", row)
         assert named, number

@@ -67,7 +67,7 @@ def weights(cache: Path) -> None:
         sagan[key.replace("_orig", "_u")] = left[:, 0]  # as training leaves them: without, the norm is not the norm
         sagan[key.replace("_orig", "_v")] = right[0]
     torch.save({"state_dict": sagan, "step": 5}, cache / "studiogan-sagan-128.pth")
-    config = json.loads((ROOT / "zeroshot" / "generators" / "biggan-deep-256.json").read_text())
+    config = json.loads((ROOT / "zeroshot" / "models" / "generators" / "biggan-deep-256.json").read_text())
     torch.save(random_biggan(config).state_dict(), cache / "biggan-deep-256-pytorch_model.bin")
     torch.save(open_clip.create_model("ViT-B-32-quickgelu", pretrained=None).state_dict(), cache / "clip.pt")
     # The published file also holds the logits of 1,008 classes, which the Fréchet distance does not use.
