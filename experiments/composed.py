@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -30,11 +31,29 @@ def composed(config_name: str) -> Callable[[Callable[[DictConfig], None]], Calla
     """`hydra.main` of one of our functions, with refusals of MOST_LINES at most; HYDRA_FULL_ERROR=1 shows all."""
 
     def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
-        entry = hydra.main(version_base="1.3", config_path="../conf", config_name=config_name)(task)
+        begun: list[DictConfig] = []
+
+        @functools.wraps(task)  # Hydra looks for conf/ from the task's own file
+        def begin(config: DictConfig) -> None:
+            begun.append(config)
+            task(config)
+
+        def report(func: Any) -> Any:
+            try:
+                return func()
+            except Exception as error:
+                # Before the task, whatever is raised comes of the arguments; later only what Hydra and OmegaConf raise.
+                refused = isinstance(error, HydraException | OmegaConfBaseException | RecursionError)
+                if os.environ.get("HYDRA_FULL_ERROR") == "1" or (begun and not refused):
+                    raise
+                print("\n".join(shortened(error)), file=sys.stderr)
+                sys.exit(1)
+
+        entry = hydra.main(version_base="1.3", config_path="../conf", config_name=config_name)(begin)
 
         def main() -> None:
             before = hydra._internal.utils.run_and_report
-            hydra._internal.utils.run_and_report = _report
+            hydra._internal.utils.run_and_report = report
             try:
                 entry()
             finally:
@@ -45,22 +64,17 @@ def composed(config_name: str) -> Callable[[Callable[[DictConfig], None]], Calla
     return decorate
 
 
-def _report(func: Any) -> Any:
-    try:
-        return func()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print("\n".join(shortened(error)), file=sys.stderr)
-        sys.exit(1)
-
-
 def shortened(error: BaseException) -> list[str]:
     """What Hydra says, and what OmegaConf or YAML said before, in at most MOST_LINES lines."""
     causes = [error, *([error.__cause__] if error.__cause__ else [])]
     if isinstance(error, RecursionError):
         return ["the configuration refers to itself, or is nested too deeply: give a value instead of ${…}"]
-    said = [line.rstrip() for cause in causes for line in str(cause).splitlines()]
+    said = (
+        []
+        if isinstance(error, HydraException | OmegaConfBaseException | yaml.YAMLError)
+        else [f"Hydra cannot take this ({type(error).__name__}):"]
+    )
+    said += [line.rstrip() for cause in causes for line in str(cause).splitlines()]
     kept = [line for line in dict.fromkeys(said) if _helps(line.strip())]
     cut = [line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 2]} …" for line in kept]
     if len(cut) > MOST_LINES:

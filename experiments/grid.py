@@ -44,9 +44,8 @@ class GridPlan:
 def grid_plan(config: DictConfig) -> GridPlan:
     """The configured grid. Raises UserError where it is empty, or names something twice."""
     bases = _bases(config)
-    points = itertools.product(config.grid.k, config.grid.seeds)
-    runs = [dataclasses.replace(base, k=k, seed=seed) for k, seed in points for base in bases]
-    runs.sort(key=lambda settings: list(config.grid.generators).index(settings.generator.name))
+    points = list(itertools.product(config.grid.k, config.grid.seeds))
+    runs = [dataclasses.replace(base, k=k, seed=seed) for base in bases for k, seed in points]
     output, first, name = Path(config.output), bases[0], grid_name(config, bases)
     folder = output / first.world.name / variant(first)
     return GridPlan(runs, output, folder / "grids" / name if name else folder)
@@ -66,7 +65,9 @@ def _bases(config: DictConfig) -> list[RunSettings]:
     if points > MOST_RUNS:
         raise UserError(f"the grid has {points:,} runs, but at most {MOST_RUNS:,} are made by one command: give less")
     own = [o for o in HydraConfig.get().overrides.task if not o.startswith("generator=")]
-    return [run_settings(compose("config", overrides=[*own, f"generator={name}"])) for name in config.grid.generators]
+    bases = [run_settings(compose("config", overrides=[*own, f"generator={name}"])) for name in config.grid.generators]
+    check_values("generator.name of the grid's generators", [base.generator.name for base in bases])
+    return bases
 
 
 def grid_name(config: DictConfig, bases: Sequence[RunSettings]) -> str:

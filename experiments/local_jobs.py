@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,8 @@ def run_jobs(
             for signal_number in received[passed_on:]:
                 passed_on += 1
                 for job in running:
-                    job.process.send_signal(signal_number)
+                    with suppress(ValueError):  # Windows sends no Ctrl-C, which reaches the jobs by itself there
+                        job.process.send_signal(signal_number)
             for job in [job for job in running if job.process.poll() is not None]:
                 running.remove(job)
                 ended[job.number] = _ended(job)

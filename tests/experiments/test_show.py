@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +27,6 @@ METRICS = {"best_clip_score": 0.61234, "frechet_distance": 123.4, "distinct_sele
     "b_max": 40,
 }
 CONFIG = {"settings": {"b_max": 40, "captions": 80, "protocol": {"batches_of": 16}}, "departures": {"b_max": 40}}
-DEAD = 2**22 + 1  # above the kernel's largest process id
 
 
 def made(output: Path, seed: int = 42, metrics: object = METRICS, config: object = CONFIG) -> Path:
@@ -110,8 +110,6 @@ def test_an_unfinished_run_says_how_far_it_is(tmp_path: Path) -> None:
 
 
 def test_a_run_in_work_names_its_process(tmp_path: Path) -> None:
-    import os
-
     with RunDirectory(unfinished(tmp_path)):
         assert state(tmp_path) == f"held by pid {os.getpid()} (50 of 80 captions done)"
     assert state(tmp_path) == "unfinished, 50 of 80 captions done"
@@ -121,7 +119,7 @@ def test_the_lock_of_a_dead_process_holds_nothing_and_another_hosts_is_believed(
     lock = unfinished(tmp_path) / ".lock"
     with RunDirectory(tmp_path / "own"):
         own = (tmp_path / "own" / ".lock").read_text().partition(",")[0]
-    lock.write_text(f"{own}, pid {DEAD}, since 2024-01-01 00:00:00")
+    lock.write_text(f"{own}, pid {os.getpid()}, since 2024-01-01 00:00:00")  # its number is another's by now
     assert state(tmp_path) == "unfinished, 50 of 80 captions done"
     lock.write_text("host far-away, pid 7, since 2024-01-01 00:00:00")
     assert state(tmp_path) == "held by pid 7 on far-away (50 of 80 captions done)"

@@ -61,18 +61,16 @@ REFUSED = (
 )
 # Runs entry points one after another in one process; prints arguments, exit code and heavy modules of each.
 PROGRAM = """
-import contextlib, importlib, io, json, sys
+import contextlib, io, json, runpy, sys, warnings
+warnings.simplefilter("ignore")  # of modules that were imported before
 from hydra.core.global_hydra import GlobalHydra
 calls, heavy, told = json.loads(sys.argv[1]), json.loads(sys.argv[2]), []
 for name, *arguments in calls:
     GlobalHydra.instance().clear()
-    module = importlib.import_module(f"experiments.{name}")
     sys.argv, code = [f"experiments/{name}.py", *arguments], 0
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            if hasattr(module, "help_if_asked"):
-                module.help_if_asked(module.__doc__)
-            module.guarded(module.main) if "stop" in module.main.__annotations__ else module.main()
+            runpy.run_module(f"experiments.{name}", run_name="__main__")
         except SystemExit as left:
             code = left.code or 0
     told.append([[name, *arguments], code, [module for module in heavy if module in sys.modules]])

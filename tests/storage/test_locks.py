@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,35 @@ from tests.conftest import ROOT, with_cache
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.storage.locks import give_back, holder_of, locked, take
 
-# Windows has neither fcntl nor resource nor these signals. portalocker and its like, which have another way there, are
-# imported before the two vanish, so what is shown here is that nothing of ours needs them.
+# Windows has neither fcntl nor resource nor these signals, and neither renames nor removes an open file. portalocker,
+# which has no way without fcntl on POSIX, and its like are imported before the two vanish: what is shown here is that
+# nothing of ours needs them.
 PORTABLE = """
-import signal, sys
+import importlib, os, pkgutil, signal, sys
+from pathlib import Path
 import portalocker, torch, tqdm, open_clip
+
 sys.modules["fcntl"] = sys.modules["resource"] = None
 del signal.SIGUSR1, signal.SIGUSR2
-sys.argv = [*"run generator=sagan k=2 b_max=2 captions=4 search=fresh device=cpu".split(), f"output={sys.argv[1]}"]
+
+def refuse(event, given):
+    if event in ("os.rename", "os.remove"):
+        path = os.path.realpath(given[0])
+        if any(os.path.realpath(file) == path for file in Path("/proc/self/fd").iterdir()):
+            raise PermissionError(13, "open", path)
+
+sys.addaudithook(refuse)
+for package in map(importlib.import_module, ("zeroshot", "experiments", "hydra_plugins.zeroshot_launchers")):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+
+from zeroshot.paper.downloads.fetch import fetch
+from zeroshot.paper.downloads.table import Item
+output = Path(sys.argv[1])
+item = Item("x", "a test", "x/LICENSE", "by hand")
+assert fetch(item, output, mirrors=[f"{output}/mirror"]).read_text() == "whole"
+
+sys.argv = [*"run generator=sagan k=2 b_max=2 captions=4 search=fresh device=cpu".split(), f"output={output}"]
 from experiments.run import main
 main()
 """
@@ -39,6 +61,16 @@ def test_exclusive_keeps_everybody_out_and_shared_only_the_exclusive(tmp_path: P
     assert path.exists()  # the other still holds it
     give_back(two, path)
     assert not path.exists()
+
+
+def test_a_lock_that_is_given_back_within_ones_patience_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    first = take(path)
+    assert first is not None and take(path, patience=0.05) is None
+    threading.Timer(0.1, give_back, (first, path)).start()
+    second = take(path, patience=60)
+    assert second is not None and take(path) is None
+    give_back(second, path)
 
 
 def test_a_file_removed_between_opening_and_locking_is_no_lock(tmp_path: Path) -> None:
@@ -80,6 +112,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_nothing_of_ours_needs_what_only_posix_has(cache: Path, tmp_path: Path) -> None:
     output = with_cache(tmp_path, cache)
+    (output / "mirror/x").mkdir(parents=True)
+    (output / "mirror/x/LICENSE").write_text("whole")
     done = subprocess.run(
         [sys.executable, "-c", PORTABLE, str(output)],
         cwd=ROOT,
@@ -89,4 +123,3 @@ def test_nothing_of_ours_needs_what_only_posix_has(cache: Path, tmp_path: Path) 
         timeout=120,
     )
     assert done.returncode == 0 and "best CLIP score" in done.stdout, done.stderr
-    assert not list(output.glob("miniature/*/runs/*/*/*/.lock*"))

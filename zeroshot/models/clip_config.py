@@ -76,13 +76,14 @@ def config_of(name: str, weights: Path) -> ClipConfig:
     if pictures is not None and not said:
         source = folder / PICTURES
         said = of_transformers(_mapping(pictures, source), source)
+    said = {key: value for key, value in said.items() if value is not None}
     if not {"mean", "std"} <= set(said) and not one_preparation(name):
         raise UserError(
             f"{weights} does not say how its pictures are prepared, and {name} has no one way: put the {OPEN_CLIP} of "
             "these weights beside them (with mean, std, interpolation and resize_mode as its preprocess_cfg)"
         )
     size = side(model["vision_cfg"].get("image_size", CLIPVisionCfg.image_size), source or weights)
-    if said.get("size") is not None and side(said["size"], source or weights) != size:
+    if "size" in said and side(said["size"], source or weights) != size:
         raise UserError(
             f"{source}: pictures are prepared at {said['size']} pixels, but the model's image_size is {size}"
         )

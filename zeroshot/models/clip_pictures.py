@@ -23,7 +23,7 @@ def checked(stated: dict[str, Any], path: Path) -> dict[str, Any]:
 
     Raises UserError that names the file, for an unknown field or a value that open_clip has no preparation for.
     """
-    fields = USUAL | {key: value for key, value in stated.items() if key != "size" and value is not None}
+    fields = USUAL | {key: value for key, value in stated.items() if key != "size"}
     if unknown := set(fields) - set(USUAL):
         raise UserError(f"{path}: preprocess_cfg has {min(unknown)!r:.60}, but known are size, {', '.join(USUAL)}")
     if fields["interpolation"] == "random":  # between both in training; open_clip evaluates so

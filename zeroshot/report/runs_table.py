@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import time
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from zeroshot.metrics.bias import bias_note
+from zeroshot.storage.locks import holder_of
 
 COLUMNS = {
     "world": "world",
@@ -38,7 +38,7 @@ LOCK = re.compile(r"host (?P<host>\S+), pid (?P<pid>\d+)")
 
 
 def runs_table(output: Path) -> pd.DataFrame:
-    """One row per run below <output>/<world>/<variant>/runs; nothing is written and no lock is taken.
+    """One row per run below <output>/<world>/<variant>/runs; nothing is written.
 
     Returns:
         columns world, variant, generator, k, seed, kind (finished | unfinished | held | damaged), state (the same in
@@ -134,14 +134,8 @@ def _holder(lock: Path) -> str | None:
     if lock.name != ".lock":  # .lock-2of8
         who += f" for shard {lock.name.removeprefix('.lock-').replace('of', '/')}"
     if found["host"] != socket.gethostname():
-        return f"{who} on {found['host']}"  # whether it lives cannot be seen from here
-    try:
-        os.kill(int(found["pid"]), 0)
-    except (ProcessLookupError, OverflowError):
-        return None
-    except PermissionError:
-        pass  # somebody else's process: it lives
-    return who
+        return f"{who} on {found['host']}"  # whether it lives cannot always be seen from here
+    return who if holder_of(lock) else None
 
 
 def _mapping(path: Path) -> dict[str, Any]:

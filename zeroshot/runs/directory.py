@@ -78,12 +78,10 @@ class RunDirectory:
 
     def _take(self, path: Path, shared: bool = False) -> TextIO:
         """A lock file, locked. Raises Held."""
-        patience = time.monotonic() + PATIENCE
-        while (file := take(path, shared)) is None:
-            if time.monotonic() > patience:
-                holders = "; ".join(holders_of(self.path)) or "another process"
-                raise Held(f"{self.path} is being computed by {holders}: wait for it or stop it")
-            time.sleep(0.02)
+        file = take(path, shared, PATIENCE)
+        if file is None:
+            holders = "; ".join(holders_of(self.path)) or "another process"
+            raise Held(f"{self.path} is being computed by {holders}: wait for it or stop it")
         self._locks.append((path, file))
         return file
 

@@ -52,6 +52,7 @@ def fetch(
             try:
                 if not path.is_file():  # another process may have been faster
                     _obtain(source, item, partial, stop)
+                    partial.close()
                     digest = check(partial.path, item.sha256, path)
                     os.replace(partial.path, path)
                     pin(path, digest)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.storage.files import write_text
-from zeroshot.storage.locks import lies_at, lock
+from zeroshot.storage.locks import locked
 
 ELSEWHERE = "make room, or name another folder with ZEROSHOT_CACHE"
 
@@ -82,16 +82,18 @@ def held_partial(path: Path) -> Iterator[PartialFile]:
 
     Raises EnvironmentFailure where another process holds it, or the folder cannot be written.
     """
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = PartialFile(partial_path(path))
-    with partial:
-        if not (lock(partial) and lies_at(partial, partial.path)):
-            raise EnvironmentFailure(f"{partial.path} is being written by another process: wait, then try again")
+    place = partial_path(path)
+    # Not the .partial file itself: Windows neither reads nor renames what is locked or open.
+    with locked(place.with_name(place.name + ".lock"), wait=False) as mine:
+        if not mine:
+            raise EnvironmentFailure(f"{place} is being written by another process: wait, then try again")
+        with writing(place):
+            partial = PartialFile(place)
         try:
             yield partial
         finally:
-            if not partial.size:
-                partial.path.unlink(missing_ok=True)
-            if not partial.path.exists():
+            partial.close()
+            if place.exists() and not place.stat().st_size:
+                place.unlink()
+            if not place.exists():
                 partial.note.unlink(missing_ok=True)
