@@ -197,7 +197,11 @@ def test_bare_weights_of_a_model_with_no_one_preparation_are_refused(tmp_path: P
     refused(
         tmp_path, name, f"does not say how its pictures are prepared, and {name} has no one way: put the {OPEN_CLIP}"
     )
-    beside(tmp_path, OPEN_CLIP, {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {"mean": None, "std": None}})
+    beside(
+        tmp_path,
+        OPEN_CLIP,
+        {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {"mean": None, "std": None}},
+    )
     refused(tmp_path, name, "does not say how")
     beside(tmp_path, OPEN_CLIP, {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": STATED})
     assert config_of(name, tmp_path / "x").preprocess["mean"] == STATED["mean"]

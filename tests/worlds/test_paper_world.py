@@ -101,8 +101,8 @@ def test_from_files_to_tables(downloads: Path, tmp_path: Path, protocol: str) ->
     environment = {"ZEROSHOT_CACHE": str(downloads), "HF_HUB_OFFLINE": "1"}
     done = command("experiments.reproduce", "table1", "world=paper", *overrides, timeout=1200, **environment)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "paper").iterdir()
-    table = pd.read_csv(folder / "tables" / "table1.csv")
+    (path,) = (tmp_path / "paper").glob("*/grids/k-10_seeds-42-43/tables/table1.csv")
+    table = pd.read_csv(path)
     assert table["paper_best_clip_score"].round(3).tolist() == [0.304, 0.311]  # BigGAN's and SAGAN's, k = 10
     difference = table["best_clip_score"] - table["paper_best_clip_score"]
     np.testing.assert_allclose(table["best_clip_score_difference"], difference)
