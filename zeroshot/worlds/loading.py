@@ -10,7 +10,7 @@ from zeroshot.metrics.features import FeatureExtractor, SmallFeatures
 from zeroshot.metrics.inception import InceptionFeatures
 from zeroshot.models.checkpoints import load_biggan_folder, read_biggan_config, read_checkpoint
 from zeroshot.models.clip import Clip
-from zeroshot.models.generators.base import Generator
+from zeroshot.models.generators.base import Generator, check_state
 from zeroshot.models.generators.biggan import BigGAN
 from zeroshot.models.generators.own import load_own
 from zeroshot.models.generators.sagan import SAGAN
@@ -67,10 +67,10 @@ def load_clip(settings: ClipSettings, device: torch.device, precision: str = "fp
 
 
 def load_features(settings: FeaturesSettings) -> FeatureExtractor:
-    """The feature extractor of the Fréchet distance. Raises UserError for a name that is none."""
+    """The feature extractor of the Fréchet distance. Raises UserError for a name that is none, or unfitting weights."""
     if settings.name == "small":
-        extractor = SmallFeatures()
-        extractor.load_state_dict(load_state(settings.weights))
+        extractor, state = SmallFeatures(), load_state(settings.weights)
+        extractor.load_state_dict(check_state(extractor.state_dict(), state, settings.weights, UserError))
         return extractor
     if settings.name == "inception":
         path = resolve(settings.weights)
