@@ -52,6 +52,7 @@ def composed(config_name: str) -> Callable[[Callable[[DictConfig], None]], Calla
         entry = hydra.main(version_base="1.3", config_path="../conf", config_name=config_name)(begin)
 
         def main() -> None:
+            begun.clear()
             before = hydra._internal.utils.run_and_report
             hydra._internal.utils.run_and_report = report
             try:

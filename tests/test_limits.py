@@ -65,8 +65,11 @@ def test_what_is_at_a_bound_is_allowed() -> None:
 
 
 def test_texts_folders_and_lists() -> None:
-    for folder in ("", " ", "a\0b"):
+    for folder in ("", " "):
         with pytest.raises(UserError, match=r"output = .*, but it must name a folder"):
+            check_folder("output", folder)
+    for folder in ("a\0b", "a/" * 2500, "x" * 300):
+        with pytest.raises(UserError, match=r"output = .{1,90}, but .*a path has at most"):
             check_folder("output", folder)
     with pytest.raises(UserError, match=r"prompt has 1,000,000 characters \('a{30,39} …\), but at most 10,000"):
         check_text("prompt", "a" * 1_000_000)
