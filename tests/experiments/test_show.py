@@ -16,7 +16,7 @@ import zeroshot
 from experiments.cli import StopRequest
 from experiments.show import main, options, report
 from zeroshot.errors import Interrupted, UserError
-from zeroshot.report.runs_table import FILES, runs_table, shaped
+from zeroshot.report.runs_table import FILES, TABLES, runs_table, shaped
 from zeroshot.runs.directory import RunDirectory
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import SearchSettings
@@ -35,6 +35,8 @@ def made(output: Path, seed: int = 42, metrics: object = METRICS, config: object
     path.mkdir(parents=True)
     for name in FILES:
         (path / name).write_text("", encoding="utf-8")
+    for name in TABLES:
+        pd.DataFrame({"score": [0.5]}).to_parquet(path / name)
     (path / "metrics.json").write_text(json.dumps(metrics | {"seconds": 1.25}))  # type: ignore[operator]
     (path / "config.yaml").write_text(yaml.safe_dump(config))
     return path
@@ -144,6 +146,14 @@ def test_a_run_killed_before_its_first_file(tmp_path: Path) -> None:
         ("config.yaml", "settings: 3", "config.yaml lacks"),
         ("config.yaml", None, "config.yaml is missing"),
         ("scores.parquet", None, "scores.parquet is missing"),
+        ("scores.parquet", "PAR1 and nothing else", "scores.parquet cannot be read"),
+        ("metrics.json", json.dumps(METRICS | {"seconds": 10**400}), "metrics.json: seconds is 1000"),
+        ("metrics.json", json.dumps(METRICS | {"seconds": float("nan")}), "metrics.json: seconds is nan"),
+        ("metrics.json", json.dumps(METRICS | {"seconds": True}), "metrics.json: seconds is True"),
+        ("metrics.json", '{"seconds": ' + "9" * 5000 + "}", "metrics.json cannot be read"),
+        ("metrics.json", "[" * 100_000, "cannot be read (RecursionError)"),
+        ("config.yaml", "a: !!python/object:os.system x", "config.yaml cannot be read"),
+        ("config.yaml", "settings: {b_max: .inf, captions: 3, protocol: {batches_of: 1}}", "cannot be read"),
     ],
 )
 def test_damaged_runs_are_named_and_the_others_listed(

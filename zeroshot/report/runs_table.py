@@ -32,7 +32,9 @@ COLUMNS = {
     "when": "when",
 }
 # What a finished run holds (zeroshot/runs/run.py); run.log may be missing.
-FILES = ("config.yaml", "scores.parquet", "selected.parquet", "provenance.json", "metrics.json")
+TABLES = ("scores.parquet", "selected.parquet")
+FILES = ("config.yaml", *TABLES, "provenance.json", "metrics.json")
+LARGEST = 1e12  # of any measure; NaN and infinity are beyond it
 PLACE = re.compile(r"/k=\d+/seed=\d+$")
 LOCK = re.compile(r"host (?P<host>\S+), pid (?P<pid>\d+)")
 
@@ -60,7 +62,8 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
     try:
         row["when"] = _time(path)
         config = _mapping(path / "config.yaml") if (path / "config.yaml").exists() else None
-        row["departures"] = (config or {}).get("departures")
+        departures = (config or {}).get("departures")
+        row["departures"] = departures if isinstance(departures, dict) else None
         kind, state = _unfinished(path, config)
         if (path / "metrics.json").exists():
             row |= _finished(path)
@@ -85,17 +88,29 @@ def _finished(path: Path) -> dict[str, Any]:
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         raise Damaged(f"{missing[0]} is missing")
+    for name in TABLES:
+        try:
+            pq.read_metadata(path / name)
+        except pa.ArrowException as error:
+            raise Damaged(f"{name} cannot be read ({str(error).splitlines()[0]:.60})") from None
     metrics = _mapping(path / "metrics.json")
     kept = ("best_clip_score", "frechet_distance", "distinct_selected", "images_to_threshold", "b_max", "seconds")
     absent = [key for key in kept if key not in metrics]
     if absent:
         raise Damaged(f"metrics.json has no {absent[0]}")
-    wrong = [key for key in kept if not isinstance(metrics[key], int | float | None)]
+    wrong = [key for key in kept if not _is_measure(metrics[key])]
     if wrong:
-        raise Damaged(f"metrics.json: {wrong[0]} is {metrics[wrong[0]]!r}")
+        raise Damaged(f"metrics.json: {wrong[0]} is {metrics[wrong[0]]!r:.40}")
     images, dim = metrics.get("frechet_images"), metrics.get("feature_dim")  # older versions did not say
     note = bias_note(images, dim) if isinstance(images, int) and isinstance(dim, int) else ""
     return {key: metrics[key] for key in kept} | {"bias": note, "when": _time(path / "metrics.json")}
+
+
+def _is_measure(value: object) -> bool:
+    """Whether a value may be one of a run's measures: a number that a run can have, or none."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _unfinished(path: Path, config: dict[str, Any] | None) -> tuple[str, str]:
