@@ -76,7 +76,7 @@ notebooks: $(READY) ## Run the notebooks; the executed copies go to outputs/note
 prepare: $(READY) ## Download, check and unpack what world=paper needs; says what is missing
 	$(BIN)/python -m experiments.prepare $(if $(WORLD),world=$(WORLD)) $(ARGS)
 
-miniature: $(READY) ## Train the embedded world again, resuming where it stopped
+miniature: $(READY) ## Train the embedded world again, resuming where it stopped (into the package: ARGS=install=true)
 	$(BIN)/python -m experiments.train_miniature $(ARGS)
 
 measure-miniature: $(READY) ## Measure the embedded world: the figures in docs/miniature.md

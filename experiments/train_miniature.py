@@ -1,6 +1,7 @@
 """Train the embedded world: python -m experiments.train_miniature [stages=[sagan,clip]] [sagan.steps=…].
 
-Goes on where a killed one left off. Overwrites the weights inside the package, and their SHA256SUMS, stage by stage.
+Goes on where a killed one left off. Weights and their SHA256SUMS are written stage by stage, into the package with
+install=true only.
 """
 
 from __future__ import annotations

@@ -14,9 +14,12 @@ from zeroshot.errors import UserError
 from zeroshot.limits import (
     CHOICES,
     LARGEST_SIDE,
+    LARGEST_WIDTH,
+    LARGEST_Z,
     LONGEST_TEXT,
     MOST_CAPTIONS,
     MOST_SCORES,
+    SAGAN_SIDES,
     check_batch_size,
     check_name,
     check_path,
@@ -195,6 +198,7 @@ def _check(settings: RunSettings) -> None:
         for key, value in fields.items() if isinstance(fields, dict) else ():
             if isinstance(value, str) and key != "label_prompt":
                 check_path(f"{room}.{key}", value)
+    check_generator(settings.generator)
     check_settings(settings.k, settings.b_max, settings.seed)
     check_batch_size(settings.batch_size)
     for key, allowed in CHOICES.items():
@@ -226,6 +230,32 @@ def _check(settings: RunSettings) -> None:
             f"protocol.label_prompt = {prompt!r:.80}, but it must contain {{label}} and have at most {LONGEST_TEXT:,} "
             "characters"
         )
+
+
+def check_generator(generator: GeneratorSettings) -> None:
+    """Refuse an architecture that there is not, and sizes that it cannot have, before memory is spent on them.
+
+    Raises UserError.
+    """
+    kind, side = generator.architecture, generator.image_size
+    if kind not in ("sagan", "biggan") and not generator.is_own:
+        raise UserError(
+            f"generator.architecture = {kind!r:.80}, but allowed are sagan, biggan and, for one of your own, "
+            "package.module:factory"
+        )
+    least = 0 if generator.is_own else 1  # 0: what it says itself
+    bounds = [("image_size", least, LARGEST_SIDE), ("z_dim", least, LARGEST_Z)]
+    if kind == "sagan":
+        if side not in SAGAN_SIDES:
+            sides = ", ".join(map(str, SAGAN_SIDES))
+            raise UserError(f"generator.image_size = {side}, but a SAGAN's images have one of {sides} pixels a side")
+        bounds += [("g_conv_dim", 1, LARGEST_WIDTH), ("attention_after", 0, SAGAN_SIDES.index(side) + 4)]  # its blocks
+    for key, low, most in bounds:
+        given = getattr(generator, key)
+        if not low <= given <= most:
+            raise UserError(f"generator.{key} = {given}, but allowed is {low} to {most:,}")
+    if kind == "biggan" and side.bit_count() != 1:
+        raise UserError(f"generator.image_size = {side}, but a BigGAN doubles 4 pixels: give 64, 128, 256 or 512")
 
 
 def _check_captions(settings: RunSettings) -> None:

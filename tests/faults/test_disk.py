@@ -173,7 +173,7 @@ def test_a_read_only_folder_is_said_before_anything_is_generated(
 ) -> None:
     mounted = disk(100)
     mounted.remount("ro")
-    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.searching.engine.Engine._each", lambda *_: pytest.fail("generated"))
     monkeypatch.setattr("zeroshot.models.clip.Clip.encode_text", lambda *_: pytest.fail("embedded"))
     config = composed("device=cpu", f"output={mounted.path}")
     for work in (

@@ -64,7 +64,7 @@ def test_an_empty_caption_is_rejected_with_its_row(tmp_path: Path) -> None:
 def test_missing_and_broken_photographs_are_listed_before_the_run(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.searching.engine.Engine._each", lambda *_: pytest.fail("generated"))
     settings = with_data(tmp_path, broken=tuple(range(3, 10)))
     with pytest.raises(EnvironmentFailure, match=r"(\S+, ){4}\S+ and 2 more: .* 7 of 40 out with data.allow_m"):
         run(World(settings, "cpu", cache), settings, tmp_path / "o")
@@ -94,7 +94,7 @@ def test_with_leave_the_run_does_without_them_and_says_so(
 def test_a_shard_does_not_search_before_it_has_looked_at_the_photographs(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroshot.searching.engine.Engine.images", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("zeroshot.searching.engine.Engine._each", lambda *_: pytest.fail("generated"))
     settings = with_data(tmp_path, broken=(3,))
     with pytest.raises(EnvironmentFailure, match=r"1 of 40 out with data\.allow_missing=true"):
         run_shard(World(settings, "cpu", cache), settings, tmp_path / "o", Shard(1, 2))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from safetensors.torch import load_file
 from torch.serialization import safe_globals
 
 from zeroshot.errors import UserError
+from zeroshot.limits import LARGEST_SIDE, LARGEST_WIDTH, LARGEST_Z
+from zeroshot.storage.json_files import read_json
 
 WRAPPERS = ("module", "_orig_mod")  # what DistributedDataParallel and torch.compile put into keys
 # NumPy's single numbers and names, such as the best FID beside a state_dict: what builds them, by its place in NumPy 1
@@ -141,30 +143,62 @@ def load_biggan_folder(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Te
 
 
 def read_biggan_config(path: Path) -> dict[str, Any]:
-    """Fields of BigGANConfig from JSON, all of them and with usable values. Raises UserError that names the field."""
+    """Fields of BigGANConfig from JSON, all of them, with values of a generator that can be built and called.
+
+    Raises UserError that names the field.
+    """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except (OSError, ValueError) as reason:
         raise UserError(f"BigGAN configuration {path} cannot be read ({_line(reason)}): get it again") from None
     fields = set(BigGANConfig().to_dict())
     if not isinstance(config, dict) or set(config) != fields:
         names = ", ".join(sorted(set(config) ^ fields)) if isinstance(config, dict) else _kind(config)
-        raise UserError(f"BigGAN configuration {path} must have exactly BigGANConfig's fields; at fault: {names}")
+        raise UserError(f"BigGAN configuration {path} must have exactly BigGANConfig's fields; at fault: {names:.200}")
     for name, value in config.items():
-        if not _usable(name, value):
-            raise UserError(f"BigGAN configuration {path}: {name} = {value!r:.80} is no value of BigGANConfig's {name}")
+        allowed = _allowed(name, value)
+        if allowed:
+            raise UserError(
+                f"BigGAN configuration {path}: {name} = {value!r:.80} is no value of BigGANConfig's {name}: {allowed}"
+            )
+    side = 4 * 2 ** sum(row[0] for row in config["layers"])
+    if config["output_dim"] != side:
+        raise UserError(
+            f"BigGAN configuration {path}: output_dim = {config['output_dim']}, but its layers make images of {side} "
+            "pixels a side"
+        )
     return config
 
 
-def _usable(name: str, value: object) -> bool:
+_BOUNDS = {
+    "output_dim": (8, LARGEST_SIDE),
+    "z_dim": (1, LARGEST_Z),
+    "class_embed_dim": (1, LARGEST_Z),
+    "channel_width": (8, LARGEST_WIDTH),  # of which attention takes an eighth
+    "num_classes": (1, 1_000_000),
+    "n_stats": (1, 10_000),
+    "attention_layer_position": (-1, 64),  # -1: nowhere
+}
+_MOST_LAYERS = 64
+_FIRST = 16  # of a BigGAN's layers, whose channels are in units of channel_width
+
+
+def _allowed(name: str, value: object) -> str | None:
+    """What a field may be, where this value is not among it."""
     if name == "layers":
-        layers = value if isinstance(value, list) else []
-        return bool(layers) and all(
-            isinstance(row, list) and [type(x) for x in row] == [bool, int, int] for row in layers
-        )
+        rows = value if isinstance(value, list) else []
+        if not all(isinstance(row, list) and [type(x) for x in row] == [bool, int, int] for row in rows):
+            return "allowed are lists of true or false and two numbers"
+        widths = [_FIRST, *(row[2] for row in rows)]
+        falling = all(a >= b >= 1 for a, b in pairwise(widths)) and [row[1] for row in rows] == widths[:-1]
+        if falling and widths[-1] == 1 and len(rows) <= _MOST_LAYERS:
+            return None
+        return f"each of 1 to {_MOST_LAYERS} begins where the one before ends, from {_FIRST} down to 1"
     if name == "eps":
-        return isinstance(value, float) and value > 0
-    return type(value) is int and (value > 0 or name == "attention_layer_position")
+        return None if isinstance(value, float) and 0 < value < 1 else "allowed is a number above 0 and below 1"
+    low, most = _BOUNDS[name]
+    fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= most
+    return None if fits else f"allowed is {low} to {most:,}"
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +24,7 @@ from zeroshot.models.generators.base import check_state
 from zeroshot.models.identity import clip_identity, vocabulary_identity
 from zeroshot.models.precision import arithmetic
 from zeroshot.models.weights import load_tensors
+from zeroshot.storage.json_files import read_json
 from zeroshot.storage.pins import sha256_of
 
 
@@ -83,9 +83,11 @@ class Clip:
                 folder holds no weights; a file holds code.
         """
         if str(model).endswith(".json"):
+            with torch.device("meta"):  # what does not fit is refused before memory is spent on it
+                expected = _built(Path(model)).state_dict()
+            state = check_state(expected, load_tensors(Path(weights)), str(weights))
             clip = cls.untrained(model, vocabulary=vocabulary)
-            state = load_tensors(Path(weights))
-            clip.model.load_state_dict(check_state(clip.model.state_dict(), state, str(weights)))
+            clip.model.load_state_dict(state)
         else:
             clip = cls._pretrained(str(model), str(weights), vocabulary)
         numbers = str(dtype).removeprefix("torch.")
@@ -102,11 +104,7 @@ class Clip:
         Raises EnvironmentFailure where the configuration or the vocabulary is missing, damaged or does not fit.
         """
         path = Path(model)
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            module = open_clip.CLIP(**fields)
-        except (OSError, ValueError, TypeError) as error:
-            raise EnvironmentFailure(f"model configuration {path} cannot be used ({error}): restore it") from None
+        module: Any = _built(path)
         tokenizer = simple_tokenizer(module.context_length, vocabulary)
         if tokenizer.vocab_size != module.vocab_size:
             raise EnvironmentFailure(
@@ -237,6 +235,27 @@ class Clip:
             with arithmetic(self.precision):
                 parts.append(F.normalize(self.model.encode_image(batch).float(), dim=-1))
         return torch.cat(parts)
+
+
+def _built(path: Path) -> nn.Module:
+    """The open_clip model of a configuration file. Raises EnvironmentFailure where it is none that can be built."""
+    try:
+        fields = read_json(path)
+        _check_bounds("", fields)
+        return open_clip.CLIP(**fields)
+    except Exception as error:  # open_clip and PyTorch raise whatever the first unusable number leads to
+        said = " ".join(str(error).split())[:160] or type(error).__name__
+        raise EnvironmentFailure(f"model configuration {path} cannot be used ({said}): restore it") from None
+
+
+def _check_bounds(key: str, value: Any) -> None:
+    """Raise ValueError for a number that no CLIP has, before a model is built of it."""
+    most = 1000 if key == "layers" else 1_000_000
+    if isinstance(value, dict | list):
+        for name, part in value.items() if isinstance(value, dict) else [(key, part) for part in value]:
+            _check_bounds(name, part)
+    elif isinstance(value, int) and value > most:
+        raise ValueError(f"{key} = {value!s:.40}, but at most {most:,} is possible")
 
 
 def _state_sha256(module: nn.Module) -> str:

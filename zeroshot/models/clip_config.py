@@ -18,6 +18,7 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from zeroshot.errors import UserError
 from zeroshot.models.clip_pictures import USUAL, checked, of_transformers, side
 from zeroshot.models.identity import CONFIGURATIONS
+from zeroshot.storage.json_files import read_json
 
 # model_cfg and preprocess_cfg; transformers' of pictures; and of the model, of which only its activation is read.
 OPEN_CLIP, PICTURES, TRANSFORMERS = CONFIGURATIONS
@@ -141,10 +142,10 @@ def _quick_gelu(config: dict[str, Any], path: Path) -> bool:
 def _read(path: Path) -> Any:
     """What a JSON file holds; None where there is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({str(error)[:120]}): get it again, or remove it") from None
 
 

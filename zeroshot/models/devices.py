@@ -10,6 +10,9 @@ import torch
 from zeroshot.errors import UserError
 from zeroshot.limits import check_device_name
 
+# PyTorch's allocator for the CPU raises a plain RuntimeError.
+_MESSAGES = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory", "std::bad_alloc", "ALLOC_FAILED")
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """auto: CUDA where there is one, else the CPU. Raises UserError for a device that is not there."""
@@ -31,3 +34,10 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ended, on a GPU or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)

@@ -12,8 +12,9 @@ from PIL import Image
 
 from zeroshot.data.text import cleaned
 from zeroshot.limits import check_batch_size, check_settings
-from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
+from zeroshot.searching.algorithm1 import Scores, Task, draw_in_words, run_tasks
 from zeroshot.searching.engine import Addresses, addresses
+from zeroshot.searching.faults import addressed
 from zeroshot.searching.prompts import Pairs, Prompt, address, combined, weighted
 from zeroshot.settings import GeneratorSettings
 from zeroshot.worlds.world import World
@@ -104,9 +105,11 @@ def search(
 
     bests = best_draws(score)
     latents = [addresses(seed, task.image_id, b, b + 1, task.top(k, b, b + 1), engine.generator.z_dim) for b in bests]
+    with addressed(lambda row: f"{draw_in_words(task, bests[row], seed)}, k = {k}"):
+        pictures = engine.pictures(Addresses.join(latents))
     steps = [
         Step(b, float(score[b - 1]), world.labels[int(class_index[b - 1])], Image.fromarray(picture))
-        for b, picture in zip(bests, engine.pictures(Addresses.join(latents)), strict=True)
+        for b, picture in zip(bests, pictures, strict=True)
     ]
     kept = task.ranking[0, :k]
     return SearchResult(

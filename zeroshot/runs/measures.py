@@ -13,8 +13,9 @@ from zeroshot.metrics.features import resized
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
 from zeroshot.runs.pooled import pooled_winners
-from zeroshot.searching.algorithm1 import Scores, Task, winners
+from zeroshot.searching.algorithm1 import Scores, Task, draw_in_words, winners
 from zeroshot.searching.engine import Addresses, Engine
+from zeroshot.searching.faults import FaultAt, addressed
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.protocols import Searched
@@ -65,12 +66,16 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
     kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
 
-    def name(row: int) -> str:
-        task, b = int(kept[row]), int(scores.best_b[kept[row]])
-        where = f"caption of {tasks[task].image_id}, b = {b}, class {scores.class_index[task, b - 1]}"
-        return f"a feature of {settings.generator.name}'s image at seed {settings.seed}, {where}"
+    def draw(row: int) -> str:
+        return draw_in_words(tasks[kept[row]], int(scores.best_b[kept[row]]), settings.seed)
 
-    features = check_rows(image_features(world, engine, selected[kept], settings.protocol.saved_side), name)
+    def name(row: int) -> str:
+        class_index = selected.class_index[kept[row]]
+        return f"a feature of {settings.generator.name}'s image at {draw(row)}, class {class_index}"
+
+    with addressed(draw):
+        found = image_features(world, engine, selected[kept], settings.protocol.saved_side)
+    features = check_rows(found, name)
     images = scores.score.size
     return {
         "best_clip_score": best_clip_score(scores.score),
@@ -106,6 +111,9 @@ def image_features(world: World, engine: Engine, where: Addresses, saved_side: i
     parts = [np.empty((0, world.features.dim))]
     starts = range(0, len(where), per)
     for start in tqdm(starts, desc="selected images", unit="batch", leave=False, disable=None, delay=2):
-        pictures = engine.pictures(where[start : start + per])
+        try:
+            pictures = engine.pictures(where[start : start + per])
+        except FaultAt as fault:
+            raise fault.behind(start) from None
         parts.append(world.extract(resized(pictures, saved_side) if saved_side else pictures))
     return np.concatenate(parts)

@@ -12,7 +12,7 @@ from zeroshot.errors import EnvironmentFailure
 from zeroshot.runs.plans import digest_of, plan_of, planned_k, pools_folder
 from zeroshot.searching.algorithm1 import Scores, Task, check_finite
 from zeroshot.searching.engine import Addresses
-from zeroshot.searching.pool import NotFinite, Pool, pool_addresses
+from zeroshot.searching.pool import Broken, Pool, pool_addresses
 from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken
 from zeroshot.settings import RunSettings
 from zeroshot.storage.shard import WHOLE, Shard
@@ -27,19 +27,22 @@ class PooledSearch:
 
     pool: Pool
     plan: Plan
-    name_draw: Callable[[PooledSearch, NotFinite], str]  # which of the run's draws takes an image, in words
+    name_draw: Callable[[PooledSearch, Broken], str]  # which of the run's draws takes an image, in words
 
     def fill(self, should_stop: Callable[[], bool] = lambda: False, shard: Shard = WHOLE) -> int:
         """Make what is missing of the plan's images, or of a shard's part of them; returns their number.
 
-        Raises EnvironmentFailure for an embedding that is not finite, with a draw that takes it.
+        Raises EnvironmentFailure for an embedding that is not finite, and UserError for what a generator of the user's
+        does wrong, with a draw that takes the image.
         """
         try:
             return self.pool.fill(*self.plan.addresses(), should_stop, shard)
-        except NotFinite as broken:
+        except Broken as broken:
+            address = f"seed {self.pool.seed}, {self.name_draw(self, broken)}, the pool's image {broken.image_index}"
+            if broken.fault:
+                raise broken.fault.at(address) from None
             raise EnvironmentFailure(
-                f"embedding of {type(self.pool.engine.generator).__name__} at seed {self.pool.seed}, "
-                f"{self.name_draw(self, broken)}, class {broken.class_index} (image {broken.image_index} of its pool) "
+                f"embedding of {self.pool.engine.generator.called} at {address}, class {broken.class_index} "
                 "is not finite: weights or precision are at fault"
             ) from None
 
@@ -98,7 +101,7 @@ def pooled_search(
     }
     name = f"{settings.generator.name}-{digest_of(identity | {'seed': settings.seed})}"
 
-    def name_draw(search: PooledSearch, image: NotFinite) -> str:
+    def name_draw(search: PooledSearch, image: Broken) -> str:
         for k in (settings.k, *planned_k(settings)):
             class_index, image_index = search.draws(world.tasks(images), k, settings.b_max)
             here = np.argwhere((class_index == image.class_index) & (image_index == image.image_index))

@@ -19,6 +19,7 @@ import torch
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.searching.engine import Addresses, Engine, addresses
+from zeroshot.searching.faults import addressed
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,21 @@ def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int, 
 
     `b_start` > 1 goes on where an earlier call ended: the scores are those of b_start … b_max only.
 
-    Raises EnvironmentFailure where a score is not finite, naming its address.
+    Raises EnvironmentFailure where a score is not finite, and UserError where a generator of the user's does something
+    wrong, naming the address.
     """
     z_dim = engine.generator.z_dim
     where = Addresses.join(
         [addresses(seed, task.image_id, b_start, b_max + 1, task.top(k, b_start, b_max + 1), z_dim) for task in tasks]
     )
     text = np.concatenate([task.text[task.caption[b_start - 1 : b_max]] for task in tasks])  # [tasks * images, D]
-    score = engine.scores(where, text).reshape(len(tasks), -1)  # [tasks, images]
+
+    def name(row: int) -> str:
+        task, column = divmod(row, b_max + 1 - b_start)
+        return f"{draw_in_words(tasks[task], b_start + column, seed)}, k = {k}"
+
+    with addressed(name):
+        score = engine.scores(where, text).reshape(len(tasks), -1)  # [tasks, images]
     scores = Scores(where.class_index.reshape(len(tasks), -1), score)
     check_finite(engine, tasks, scores, seed, b_start)
     return scores
@@ -94,10 +102,15 @@ def check_finite(engine: Engine, tasks: list[Task], scores: Scores, seed: int, b
     if not np.isfinite(scores.score).all():
         row, column = np.argwhere(~np.isfinite(scores.score))[0]
         raise EnvironmentFailure(
-            f"score {scores.score[row, column]} of {type(engine.generator).__name__} at seed {seed}, caption of "
-            f"{tasks[row].image_id}, b = {b_start + column}, class {scores.class_index[row, column]}: "
+            f"score {scores.score[row, column]} of {engine.generator.called} at "
+            f"{draw_in_words(tasks[row], b_start + column, seed)}, class {scores.class_index[row, column]}: "
             "weights or precision are at fault"
         )
+
+
+def draw_in_words(task: Task, b: int, seed: int) -> str:
+    """The address of a draw for messages; a prompt, which is an address too, is cut to 80 characters."""
+    return f"seed {seed}, caption of {' '.join(task.image_id.split()):.80}, b = {b}"
 
 
 def winners(engine: Engine, tasks: list[Task], scores: Scores, k: int, seed: int) -> Addresses:

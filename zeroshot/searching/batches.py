@@ -7,22 +7,13 @@ from collections.abc import Callable
 import torch
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.models.devices import device_name
+from zeroshot.models.devices import device_name, is_out_of_memory
 
 AUTO = "auto"
 GROWTH = 1.05  # a doubled batch must be this much faster to be worth its memory
 # Where trying starts and ends. A CPU gains nothing from large batches, and there too large a one may get the process
 # killed instead of an error.
 RANGE = {"cpu": (8, 64), "cuda": (32, 1024)}
-# PyTorch's allocator for the CPU raises a plain RuntimeError.
-_MESSAGES = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory", "std::bad_alloc", "ALLOC_FAILED")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ended, on a GPU or on the CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
 
 
 def find_batch(device: torch.device, rate: Callable[[int], float]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,13 @@ import torch
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.models.clip import Clip
-from zeroshot.models.devices import device_name
+from zeroshot.models.devices import device_name, is_out_of_memory
 from zeroshot.models.generators.base import Generator
+from zeroshot.models.generators.guest import ARITHMETIC, EVERYTHING, GuestFault, named, put_back
+from zeroshot.models.generators.own import OwnGenerator
 from zeroshot.models.precision import arithmetic
-from zeroshot.searching.batches import is_out_of_memory
 from zeroshot.searching.draws import choose_rank, draw
+from zeroshot.searching.faults import FaultAt, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ class Engine:
     While a batch runs, a thread makes the next one's z; nothing waits for the device until a call's end. Where memory
     ends, the batch is halved for good, with a warning, and the batch in hand is done again.
 
+    What a generator of the user's does wrong ends a call with FaultAt: it raises, returns something else than images,
+    or leaves [-1, 1], which is seen at the call's end. What it changes of the process is put back.
+
     Args:
         generator, clip: in evaluation mode on one device, in the number type of clip's precision.
         batch_size: the physical batch.
@@ -72,16 +77,11 @@ class Engine:
     def __init__(self, generator: Generator, clip: Clip, batch_size: int = 64, compiled: bool = False) -> None:
         self.generator, self.clip, self.batch_size = generator, clip, batch_size
         self.device = clip.device  # a generator need not have parameters
-        self.generate = torch.compile(generator, dynamic=False) if compiled else generator
+        self.own = isinstance(generator, OwnGenerator)
+        generate = torch.compile(generator, dynamic=False) if compiled else generator
+        self.generate = self._as_guest(generate) if self.own else generate
         self._encode = torch.compile(clip.forward, dynamic=False) if compiled else clip.forward
         self.compiled = compiled
-
-    def images(self, where: Addresses) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Yield (rows, images float32 [batch, 3, S, S] in [-1, 1]); the last batch ends in padding beyond its rows."""
-        for rows, z, class_index in self._inputs(where, 0):
-            with self.computing():
-                images = self.generate(z, class_index)
-            yield rows, images
 
     def embed(self, where: Addresses) -> np.ndarray:
         """CLIP embeddings of the images, float32 unit vectors [n, D]."""
@@ -100,36 +100,96 @@ class Engine:
         """finish(images) of every address, in one array on the host."""
         found: torch.Tensor | None = None
         start = 0
+        watch = Watch() if self.own else None
         while start < len(where):
             try:
                 with self.computing():
                     for rows, z, class_index in self._inputs(where, start):
-                        part = finish(self.generate(z, class_index))[: rows.stop - rows.start]
+                        images = self.generate(z, class_index)
+                        if watch:
+                            watch.add(images)
+                        part = finish(images)[: rows.stop - rows.start]
                         if found is None:
                             pinned = self.device.type == "cuda"
                             found = torch.empty((len(where), *part.shape[1:]), dtype=part.dtype, pin_memory=pinned)
                         found[rows].copy_(part, non_blocking=True)
                         start = rows.stop
+            except GuestFault as fault:
+                raise self._located(where, fault.what) from fault
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 self._halve(str(error).splitlines()[0] if str(error) else type(error).__name__)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        seen = watch.fault() if watch else None
+        if seen:
+            raise self._located(where, seen)
         assert found is not None  # whoever calls has at least one address
         return found.numpy()
 
+    def _as_guest(self, generate: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        """A generator's call with GuestFault for whatever it raises; nothing of how CLIP computes stays changed."""
+
+        def ours(error: BaseException) -> bool:
+            return is_out_of_memory(error) or (
+                self.compiled and isinstance(error, torch._dynamo.exc.TorchDynamoException)
+            )
+
+        def call(z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+            with named(self.generator.called, "failed", ours), put_back(ARITHMETIC):
+                return generate(z, class_index)
+
+        return call
+
+    def _located(self, where: Addresses, what: str) -> FaultAt:
+        """A call's fault with its image: each batch is made again, and of the first that has one each half."""
+        rows = slice(0, len(where))
+        batches = [slice(at, at + self.batch_size) for at in range(0, len(where), self.batch_size)]
+        halves = batches
+        while halves:
+            for part in halves:
+                fault = self._fault(where[part])
+                if fault:
+                    rows, what = slice(part.start, min(part.stop, len(where))), fault
+                    break
+            else:
+                break  # it shows in all of them together only, or not again
+            middle = (rows.start + rows.stop) // 2
+            halves = [slice(rows.start, middle), slice(middle, rows.stop)] if rows.start < middle else []
+        others = rows.stop - rows.start - 1
+        return FaultAt(self.generator.called, what, rows.start, int(where.class_index[rows.start]), others)
+
+    def _fault(self, where: Addresses) -> str | None:
+        """What is wrong with the images of no more than a batch, in words; None where nothing is."""
+        watch = Watch()
+        try:
+            with self.computing():
+                for _, z, class_index in self._inputs(where, 0):
+                    watch.add(self.generate(z, class_index))
+        except GuestFault as fault:
+            return fault.what
+        return watch.fault()
+
     def _inputs(self, where: Addresses, start: int) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-        """Yield (rows, z [batch, z_dim], class_index [batch]) on the device, each made while the one before is used."""
+        """Yield (rows, z [batch, z_dim], class_index [batch]) on the device, each made while the one before is used.
+
+        A user's own z is made in between instead: what its code changes meanwhile must not meet a batch.
+        """
         slices = [slice(at, min(at + self.batch_size, len(where))) for at in range(start, len(where), self.batch_size)]
+        between = isinstance(self.generator, OwnGenerator) and self.generator.has_latent
+        made = (self._input(where, rows) for rows in slices) if between else self._ahead(where, slices)
+        for rows, (z, class_index) in zip(slices, made, strict=True):
+            yield rows, z.to(self.device, non_blocking=True), class_index.to(self.device, non_blocking=True)
+
+    def _ahead(self, where: Addresses, slices: list[slice]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """`_input` of each batch, by a thread that is one batch ahead."""
         with ThreadPoolExecutor(1, "z") as ahead:
-            waiting = ahead.submit(self._input, where, slices[0]) if slices else None
-            for rows, following in zip(slices, [*slices[1:], None], strict=True):
-                assert waiting is not None
-                z, class_index = waiting.result()
-                if following:
-                    waiting = ahead.submit(self._input, where, following)
-                yield rows, z.to(self.device, non_blocking=True), class_index.to(self.device, non_blocking=True)
+            waiting = [ahead.submit(self._input, where, rows) for rows in slices[:1]]
+            for following in range(1, len(slices) + 1):
+                made = waiting.pop().result()
+                waiting += [ahead.submit(self._input, where, rows) for rows in slices[following : following + 1]]
+                yield made
 
     @torch.no_grad()
     def _input(self, where: Addresses, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
@@ -144,7 +204,8 @@ class Engine:
     def computing(self) -> Iterator[None]:
         """The precision's arithmetic, without gradients; where torch.compile fails, one line instead of its pages."""
         without_gradients = torch.no_grad() if self.compiled else torch.inference_mode()  # it cannot trace the latter
-        with arithmetic(self.clip.precision), without_gradients:
+        kept = put_back(EVERYTHING) if self.own else nullcontext()
+        with arithmetic(self.clip.precision), without_gradients, kept:
             if not self.compiled:
                 yield
                 return
@@ -157,7 +218,7 @@ class Engine:
                 ) from error
 
     def _halve(self, reason: str) -> None:
-        name = type(self.generator).__name__
+        name = self.generator.called
         if self.batch_size == 1:
             raise EnvironmentFailure(
                 f"out of memory: not even one image of {name} fits into the memory of {device_name(self.device)} "

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.searching.draws import draw
 from zeroshot.searching.engine import Addresses, Engine
+from zeroshot.searching.faults import FaultAt
 from zeroshot.storage.files import Damaged, sealed, set_aside, unsealed, write_bytes, write_text
 from zeroshot.storage.locks import locked
 from zeroshot.storage.shard import WHOLE, Shard
@@ -43,12 +44,12 @@ def pool_addresses(seed: int, class_index: np.ndarray, image_index: np.ndarray, 
     return Addresses(latent, class_index)
 
 
-class NotFinite(Exception):
-    """An image whose embedding is not finite; nothing of its block is kept."""
+class Broken(Exception):
+    """An image whose embedding is not finite, or with a generator's fault; nothing of its block is kept."""
 
-    def __init__(self, class_index: int, image_index: int) -> None:
+    def __init__(self, class_index: int, image_index: int, fault: FaultAt | None = None) -> None:
         super().__init__(f"image {image_index} of class {class_index}")
-        self.class_index, self.image_index = class_index, image_index
+        self.class_index, self.image_index, self.fault = class_index, image_index, fault
 
 
 class Pool:
@@ -85,7 +86,7 @@ class Pool:
         """Make what is missing of the given images, or of a shard's part of their blocks; returns how many this
         process made.
 
-        Raises Interrupted after the block in hand where `should_stop` says so, NotFinite for a broken image.
+        Raises Interrupted after the block in hand where `should_stop` says so, Broken for a broken image.
         """
         self._extend(_keys(class_index, image_index))
         missing = self._missing(class_index, image_index, shard)
@@ -192,10 +193,13 @@ class Pool:
             keys = self._extensions()[extension][number * BLOCK : (number + 1) * BLOCK]
             class_index, image_index = np.divmod(keys, _CLASSES)
             where = pool_addresses(self.seed, class_index, image_index, self.engine.generator.z_dim)
-            embeddings = self.engine.embed(where)  # [n, D]
+            try:
+                embeddings = self.engine.embed(where)  # [n, D]
+            except FaultAt as fault:
+                raise Broken(fault.class_index, int(image_index[fault.row]), fault) from None
             broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
             if len(broken):
-                raise NotFinite(int(class_index[broken[0]]), int(image_index[broken[0]]))
+                raise Broken(int(class_index[broken[0]]), int(image_index[broken[0]]))
             content = _as_npy(embeddings)
             write_bytes(path, content)
             # Another batch than the pool's identity says, where memory ended while the block was made.

@@ -17,7 +17,7 @@ from zeroshot.models.generators.sagan import SAGAN
 from zeroshot.models.identity import NUMBERS
 from zeroshot.models.precision import DTYPES
 from zeroshot.models.weights import load_tensors
-from zeroshot.settings import ClipSettings, FeaturesSettings, GeneratorSettings
+from zeroshot.settings import ClipSettings, FeaturesSettings, GeneratorSettings, check_generator
 from zeroshot.storage.paths import is_packaged, resolve
 from zeroshot.storage.pins import check_pin
 from zeroshot.worlds.sources import clip_places
@@ -25,6 +25,9 @@ from zeroshot.worlds.sources import clip_places
 
 def load_generator(settings: GeneratorSettings) -> Generator:
     """Build a generator and load its weights. Raises UserError for an unknown architecture or unfitting weights."""
+    check_generator(settings)
+    if settings.is_own:
+        return load_own(settings, CLASSES)
     error = EnvironmentFailure if is_packaged(settings.weights) else UserError
     if settings.architecture == "sagan":
         return SAGAN.from_state(
@@ -36,17 +39,21 @@ def load_generator(settings: GeneratorSettings) -> Generator:
             g_conv_dim=settings.g_conv_dim,
             attention_after=settings.attention_after,
         )
-    if settings.architecture == "biggan" and resolve(settings.weights).is_dir():
-        return BigGAN(*load_biggan_folder(resolve(settings.weights)), settings.truncation, settings.weights, error)
-    if settings.architecture == "biggan" and settings.config:
-        config = read_biggan_config(resolve(settings.config))
-        return BigGAN(config, load_state(settings.weights), settings.truncation, settings.weights, error)
-    if settings.is_own:
-        return load_own(settings, CLASSES)
-    raise UserError(
-        f"architecture = {settings.architecture!r}, but allowed are sagan, biggan (which needs a config, or as its "
-        "weights a folder with config.json and pytorch_model.bin) and package.module:factory for one of your own"
-    )
+    weights = resolve(settings.weights)
+    if weights.is_dir():
+        config, state = load_biggan_folder(weights)
+    elif settings.config:
+        config, state = read_biggan_config(resolve(settings.config)), load_state(settings.weights)
+    else:
+        raise UserError(
+            "generator.architecture = biggan needs generator.config, or as generator.weights a folder with config.json "
+            "and pytorch_model.bin"
+        )
+    if config["num_classes"] != CLASSES:
+        raise UserError(
+            f"{settings.config or weights}: num_classes = {config['num_classes']}, but a world has {CLASSES:,} labels"
+        )
+    return BigGAN(config, state, settings.truncation, settings.weights, error)
 
 
 def load_state(weights: str) -> dict[str, torch.Tensor]:

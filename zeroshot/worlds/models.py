@@ -58,9 +58,7 @@ class Models:
 
     def add_own(self, name: str, module: nn.Module) -> GeneratorSettings:
         """Check a generator of the user's and keep it; returns its settings, by which `generator` finds it."""
-        if isinstance(module, nn.Module):
-            module.to(self.device)
-        own = OwnGenerator(module, name, CLASSES)
+        own = OwnGenerator(module, name, CLASSES, self.device)
         settings = own.settings()
         self._generators[repr(settings)] = own
         return settings

@@ -26,7 +26,7 @@ LAYERS_256 += [[False, 8, 8], [True, 8, 4], [False, 4, 4], [True, 4, 2], [False,
 CONFIG_256 = BigGANConfig(output_dim=256, layers=LAYERS_256).to_dict()
 CONFIG_512 = BigGANConfig(output_dim=512, layers=[*LAYERS_256, [False, 1, 1], [True, 1, 1]]).to_dict()
 SMALL = BigGANConfig(output_dim=16, z_dim=8, class_embed_dim=8, channel_width=8, num_classes=5).to_dict()
-SMALL |= {"layers": [[True, 4, 2], [True, 2, 1]], "attention_layer_position": 1}
+SMALL |= {"layers": [[True, 16, 2], [True, 2, 1]], "attention_layer_position": 1}
 
 
 def shapes_of(config: dict) -> dict[str, tuple[int, ...]]:

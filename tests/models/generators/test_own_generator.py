@@ -13,7 +13,7 @@ from torch import nn
 import zeroshot
 from tests.conftest import command
 from zeroshot.errors import EnvironmentFailure, UserError
-from zeroshot.models.generators.own import identity_of
+from zeroshot.models.generators.own_identity import identity_of
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import GeneratorSettings
 from zeroshot.worlds.parts import default_run, departures

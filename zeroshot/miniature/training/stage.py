@@ -23,6 +23,8 @@ from zeroshot.errors import Interrupted, UserError
 from zeroshot.miniature.training.recipe import StageRecipe
 from zeroshot.storage.files import check_writable, set_aside, write_bytes
 
+MEND = "give a smaller learning_rate, and another output=… to begin anew"
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -71,7 +73,8 @@ def train(
 ) -> M:
     """Train `stage` for `recipe.steps` steps and return the averaged module; goes on from `directory`'s checkpoint.
 
-    Raises UserError where the checkpoint belongs to other settings, Interrupted (after a checkpoint) on `should_stop`.
+    Raises UserError where the checkpoint belongs to other settings, or where the loss is no longer finite, which is
+    looked at every 50 steps; Interrupted (after a checkpoint) on `should_stop`.
     """
     check_writable(directory)
     path = directory / f"{stage.name}.pt"
@@ -95,6 +98,8 @@ def train(
             _update_average(average, stage.module, min(recipe.average, (step + 1) / (step + 10)))
             if step % 50 == 0 or step == recipe.steps - 1:
                 value = float(loss.detach())
+                if not math.isfinite(value):
+                    raise UserError(f"the loss of stage {stage.name} is {value} at step {step}: {MEND}")
                 smoothed = value if smoothed is None else 0.8 * smoothed + 0.2 * value
                 bar.set_postfix(loss=f"{smoothed:.4f}")
                 log.write(f"{time.strftime('%H:%M:%S')} step={step} loss={value:.5f} smoothed={smoothed:.5f}\n")

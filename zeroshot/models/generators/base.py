@@ -25,6 +25,11 @@ class Generator(nn.Module, abc.ABC):
     num_classes: int
 
     @property
+    def called(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
+
+    @property
     def input_dtype(self) -> torch.dtype:
         """Number type of the z that `forward` takes: that of the weights."""
         return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)

@@ -87,8 +87,11 @@ class BigGAN(Generator):
         self.truncation = truncation
         settings = BigGANConfig.from_dict(dict(config))
         self.image_size, self.z_dim, self.num_classes = settings.output_dim, settings.z_dim, settings.num_classes
+        with torch.device("meta"):  # what does not fit is refused before memory is spent on it
+            expected = LibraryBigGAN(settings).state_dict()
+        state = check_state(expected, state, source, error)
         self.model = LibraryBigGAN(settings)
-        self.model.load_state_dict(check_state(self.model.state_dict(), state, source, error))
+        self.model.load_state_dict(state)
         prepare(self.model, 1.0 if truncation is None else truncation)
         self.to(memory_format=torch.channels_last).eval()
 
