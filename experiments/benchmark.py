@@ -17,7 +17,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.cli import StopRequest, run_as_command
 from experiments.composed import composed
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.errors import Interrupted
@@ -50,11 +50,11 @@ def measure(settings: BenchmarkSettings, stop: StopRequest) -> None:
     print(f"{path.read_text(encoding='utf-8')}\nFor the history:\n\n{history_row(document)}\n\n→ {path} and .json")
 
 
-@composed("benchmark")
-def main(config: DictConfig) -> None:
+@composed("benchmark", BenchmarkSettings)
+def main(config: DictConfig, stop: StopRequest) -> None:
     """Hydra's entry point."""
     settings: Any = OmegaConf.to_object(config)
-    guarded(lambda stop: measure(settings, stop))
+    measure(settings, stop)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from experiments.console import telling
-from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
+from zeroshot.errors import EnvironmentFailure, Interrupted, UserError, one_line
 
-USER_ERROR, ENVIRONMENT_FAILURE = 2, 3
+HYDRA_REFUSES, USER_ERROR, ENVIRONMENT_FAILURE = 1, 2, 3
 SCHEDULERS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 FULL = "HYDRA_FULL_ERROR"  # 1: tracebacks, of our own refusals too
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *SCHEDULERS)
@@ -24,6 +25,10 @@ class JobFailed(Exception):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message, code)
         self.message, self.code = message, code
+
+
+class Refused(Exception):
+    """Hydra refuses a group, a key or a value (exit code 1): its message, in a few lines."""
 
 
 class StopRequest:
@@ -66,11 +71,13 @@ class StopRequest:
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
-        print("\nfinishing the block in hand; once more to stop at once", file=sys.stderr)
+        with contextlib.suppress(OSError):  # not by print: the signal may have come in the middle of another
+            os.write(2, b"\nfinishing the block in hand; once more to stop at once\n")
 
 
 def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None:
-    """Run `work` and leave with the contract's exit code: 0, 2 (user), 3 (surroundings), 130 or 143 (signals).
+    """Run `work` and leave with the contract's exit code: 0, 1 (Hydra refuses), 2 (user), 3 (surroundings), 130 or 143
+    (signals).
 
     In a sweep an error raises JobFailed, so that the sweep's other jobs are not lost; a signal still ends it.
     """
@@ -79,19 +86,20 @@ def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None
     try:
         work(stop)
         if stop.signal:  # it came when the last block was done: whoever sent it still means what calls this to stop
-            _leave("stopped, but everything was finished", 128 + stop.signal)
+            leave("stopped, but everything was finished", 128 + stop.signal)
+    except Refused as refused:
+        _fail(str(refused), HYDRA_REFUSES, in_sweep)
     except UserError as error:
         _fail(f"error: {error}", USER_ERROR, in_sweep)
     except EnvironmentFailure as error:
         _fail(f"error: {error}", ENVIRONMENT_FAILURE, in_sweep)
     except OSError as error:
-        if os.environ.get(FULL) == "1":
+        if shows_all():
             raise
-        name = f": {error.filename!s:.80}" if error.filename else ""
-        _fail(f"error: {error.strerror or error}{name}", ENVIRONMENT_FAILURE, in_sweep)
+        _fail(f"error: {told(error)}", ENVIRONMENT_FAILURE, in_sweep)
     except Interrupted as error:
         stop.hand_on()
-        _leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
+        leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
     finally:
         stop.restore()
 
@@ -112,13 +120,25 @@ def help_if_asked(text: str) -> None:
         sys.exit(0)
 
 
+def told(error: OSError) -> str:
+    """In one line what the system refused, and of what."""
+    name = "" if error.filename is None else f": {error.filename}"
+    return one_line(f"{error.strerror or error}{name}")
+
+
+def shows_all() -> bool:
+    """Whether tracebacks are asked for, of refusals too."""
+    return os.environ.get(FULL) == "1"
+
+
+def leave(message: str, code: int) -> NoReturn:
+    """Say why on standard error, each line of the message as `one_line` makes it, and exit."""
+    # Hydra turns exceptions into tracebacks, but lets SystemExit pass.
+    print("\n".join(map(one_line, message.splitlines())), file=sys.stderr)
+    sys.exit(code)
+
+
 def _fail(message: str, code: int, in_sweep: bool) -> None:
     if in_sweep:
-        raise JobFailed(" ".join(message.split()), code) from None
-    _leave(message, code)
-
-
-def _leave(message: str, code: int) -> None:
-    # Hydra turns exceptions into tracebacks, but lets SystemExit pass.
-    print(" ".join(message.split()), file=sys.stderr)
-    sys.exit(code)
+        raise JobFailed(one_line(message), code) from None
+    leave(message, code)

@@ -1,105 +1,160 @@
-"""Entry points that Hydra composes, and what it refuses, in a few lines."""
+"""Entry points that Hydra composes, and what it refuses, in a few lines; HYDRA_FULL_ERROR=1 shows all of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
+import hydra._internal.hydra
 import hydra._internal.utils
-import yaml
-from hydra.errors import HydraException
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from experiments.cli import (
+    ENVIRONMENT_FAILURE,
+    HYDRA_REFUSES,
+    JobFailed,
+    Refused,
+    StopRequest,
+    guarded,
+    leave,
+    shows_all,
+    told,
+)
 from zeroshot.errors import UserError
 
 MOST_LINES = 12
-LONGEST_LINE = 160
-# Hydra's lines that help nobody here: how to add a key that nothing reads, and where it looked.
-LEFT_OUT = (
-    *("To append to your config use", "Set the environment variable", "See https://"),
-    *("object_type=", "Config search", "provider=", "Error executing job"),
+# What Hydra and OmegaConf add to their reasons: where they looked, names of classes, and how to get past the refusal.
+LEFT_OUT = re.compile(
+    r"^In '.*?': (?=Could not find)|\n*Config search path:(?:\n\t.*)*|\n *(?:object_type|reference_type)=.*"
+    r"|\n *full_key: *$|\nTo append to your config use .*|\nSee https://.*",
 )
+OPTIONS = re.compile(r"\n+(Available options in '.*?'):((?:\n\t.*)*)")
+
+Work = Callable[[DictConfig, StopRequest], None]
 
 
-def composed(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
-    """`hydra.main` of one of our functions, with refusals of MOST_LINES at most; HYDRA_FULL_ERROR=1 shows all."""
+def _raised(work: Callable[[], Any]) -> Any:
+    return work()
 
-    def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
-        begun: list[DictConfig] = []
 
-        @functools.wraps(task)  # Hydra looks for conf/ from the task's own file
-        def begin(config: DictConfig) -> None:
-            begun.append(config)
-            task(config)
+# Hydra itself prints an error's whole chain and leaves; so it comes to the entry point, which tells what matters of it.
+for _module in (hydra._internal.utils, hydra._internal.hydra):
+    _module.run_and_report = _raised  # type: ignore[attr-defined]
 
-        def report(func: Any) -> Any:
+
+def composed(config_name: str, schema: type) -> Callable[[Work], Callable[[], None]]:
+    """`hydra.main` of one of our functions, guarded: conf/<config_name>.yaml, whose type is the dataclass `schema`.
+
+    Refusals have MOST_LINES at most. A sweep's job that fails does not stop the others.
+    """
+
+    def decorate(work: Work) -> Callable[[], None]:
+        defects: list[Exception] = []
+
+        @functools.wraps(work)  # Hydra takes the command's name and the place of conf/ from the file that holds it
+        def task(config: DictConfig) -> None:
             try:
-                return func()
-            except Exception as error:
-                # Before the task, whatever is raised comes of the arguments; later only what Hydra and OmegaConf raise.
-                refused = isinstance(error, HydraException | OmegaConfBaseException | RecursionError)
-                if os.environ.get("HYDRA_FULL_ERROR") == "1" or (begun and not refused):
-                    raise
-                print("\n".join(shortened(error)), file=sys.stderr)
-                sys.exit(1)
-
-        entry = hydra.main(version_base="1.3", config_path="../conf", config_name=config_name)(begin)
+                in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+                guarded(lambda stop: _checked(work, config, schema, stop), in_sweep)
+            except Exception as defect:
+                defects.append(defect)
+                raise
 
         def main() -> None:
-            begun.clear()
-            before = hydra._internal.utils.run_and_report
-            hydra._internal.utils.run_and_report = report
+            guarded(lambda _: check_flags(sys.argv[1:]))
             try:
-                entry()
-            finally:
-                hydra._internal.utils.run_and_report = before
+                hydra.main(version_base="1.3", config_path="../conf", config_name=config_name)(task)()
+            except JobFailed as failed:
+                leave(failed.message, failed.code)
+            except Exception as error:
+                if error in defects or shows_all():
+                    raise
+                if isinstance(error, OSError) and not isinstance(error, HydraException):
+                    leave(f"error: {told(error)}", ENVIRONMENT_FAILURE)
+                leave(shortened(error), HYDRA_REFUSES)
 
         return main
 
     return decorate
 
 
-def shortened(error: BaseException) -> list[str]:
-    """What Hydra says, and what OmegaConf or YAML said before, in at most MOST_LINES lines."""
-    causes = [error, *([error.__cause__] if error.__cause__ else [])]
-    if isinstance(error, RecursionError):
-        return ["the configuration refers to itself, or is nested too deeply: give a value instead of ${…}"]
-    said = (
-        []
-        if isinstance(error, HydraException | OmegaConfBaseException | yaml.YAMLError)
-        else [f"Hydra cannot take this ({type(error).__name__}):"]
-    )
-    said += [line.rstrip() for cause in causes for line in str(cause).splitlines()]
-    kept = [line for line in dict.fromkeys(said) if _helps(line.strip())]
-    cut = [line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 2]} …" for line in kept]
-    if len(cut) > MOST_LINES:
-        cut = [*cut[: MOST_LINES - 1], f"… and {len(cut) - MOST_LINES + 1} more lines: HYDRA_FULL_ERROR=1 shows them"]
-    return cut or [type(error).__name__]
+def _checked(work: Work, config: DictConfig, schema: type, stop: StopRequest) -> None:
+    try:
+        check_keys(config, schema)
+        work(config, stop)
+    except (HydraException, OmegaConfBaseException) as error:
+        if shows_all():
+            raise
+        raise Refused(shortened(error)) from None
 
 
-def _helps(line: str) -> bool:
-    return bool(line) and not line.startswith(LEFT_OUT) and not line.endswith("_fields")  # our own schema's names
+def check_flags(arguments: list[str]) -> None:
+    """Refuse flags that Hydra does not know. Raises UserError."""
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}: --help and --hydra-help say what can be given")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    if parser.parse_args(arguments).experimental_rerun is not None:
+        raise UserError("--experimental-rerun reads a pickle, which may run anything: give the command itself again")
 
 
-def check_keys(config: DictConfig) -> None:
-    """Refuse keys that were added with a plus and that nothing reads. Raises UserError."""
-    for key, known in _unknown(config):
-        raise UserError(f"{key} is unknown, so + cannot add it: there are {', '.join(sorted(known))}")
+def check_keys(config: DictConfig, schema: type) -> None:
+    """Refuse what Hydra lets pass: keys that were added with a plus and that nothing reads, another command's
+    configuration, and NUL characters, which no path has.
+
+    Raises UserError, and OmegaConf's errors where a value cannot be resolved.
+    """
+    if OmegaConf.get_type(config) is not schema:
+        raise UserError("--config-name gives a configuration that is not this command's: begin its defaults with it")
+    for place, node in _nodes(config):
+        known = _fields(OmegaConf.get_type(node)) or list(node)
+        for key in map(str, node):
+            if key not in known:
+                raise UserError(f"{place}{key} is unknown, so + cannot add it: there are {', '.join(sorted(known))}")
+            if isinstance(node[key], str) and "\0" in node[key]:
+                raise UserError(f"{place}{key} = {node[key]!r}, but no name or text has a NUL in it: remove it")
 
 
-def _unknown(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, set[str]]]:
-    kind = OmegaConf.get_type(node)
-    known = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
-    for key in map(str, node):
-        if known is not None and key not in known:
-            yield f"{prefix}{key}", known
-        elif not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
-            child = node._get_node(key)
-            if isinstance(child, DictConfig) and not child._is_none():
-                yield from _unknown(child, f"{prefix}{key}.")
+def _nodes(config: DictConfig, place: str = "") -> Iterator[tuple[str, DictConfig]]:
+    yield place, config
+    for key in map(str, config):
+        if isinstance(config[key], DictConfig):
+            yield from _nodes(config[key], f"{place}{key}.")
+
+
+def _fields(schema: object) -> list[str]:
+    return [f.name for f in dataclasses.fields(schema)] if dataclasses.is_dataclass(schema) else []
+
+
+def shortened(error: Exception) -> str:
+    """Why there is no configuration: MOST_LINES at most that name the key, or what was given, and what is allowed."""
+    if isinstance(error, OverrideParseException):
+        reason = str(error.__context__ or error).partition(" expecting ")[0]
+        return f"error: {error.override!r} is no override ({reason}): quote special characters, as in 'key=\"a, b\"'"
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+        reasons = [str(error)] + [str(cause)] * (str(cause) not in str(error))
+        if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+            there = _fields(cause.object_type) or list(map(str, cause.parent_node or ()))
+            reasons.append(f"Known there: {', '.join(there)}")
+    else:  # of a YAML file, or what Hydra does not look for
+        reasons = [f"{type(error).__name__}: {error}", f"given: {' '.join(sys.argv[1:])}"]
+    lines = OPTIONS.sub(_options, LEFT_OUT.sub("", "\n".join(reasons))).strip().splitlines()
+    return "\n".join([f"error: {lines[0]}", *lines[1:MOST_LINES]])
+
+
+def _options(found: re.Match[str]) -> str:
+    """What may be chosen, on one line, without the schemas that stand beside the files in Hydra's store."""
+    return f"\n{found[1]}: {', '.join(name for name in found[2].split() if not name.endswith('fields'))}"

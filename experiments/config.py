@@ -9,7 +9,6 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import II, MISSING, DictConfig, OmegaConf
 
-from experiments.composed import check_keys
 from zeroshot.errors import UserError
 from zeroshot.limits import check_curve, check_device_name, check_folder, check_text, check_values
 from zeroshot.settings import (
@@ -118,7 +117,6 @@ def run_settings(config: DictConfig) -> RunSettings:
 
     Raises UserError for whatever can be refused before anything is loaded.
     """
-    check_keys(config)
     plain: Any = OmegaConf.to_object(config)
     check_device_name(plain.device)
     Shard.parse(plain.shard)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import zeroshot
 from experiments.cli import StopRequest, guarded, run_as_command
 from experiments.composed import composed
-from experiments.config import register, run_settings
+from experiments.config import Imagine, register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.report import imagined
@@ -153,9 +153,9 @@ def main() -> None:
         typed.update(taken)
         sys.argv[1:] = left
 
-    @composed("imagine")
-    def with_config(config: DictConfig) -> None:
-        guarded(lambda stop: imagine(config, typed, stop))
+    @composed("imagine", Imagine)
+    def with_config(config: DictConfig, stop: StopRequest) -> None:
+        imagine(config, typed, stop)
 
     guarded(take)
     with_config()

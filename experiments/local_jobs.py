@@ -19,7 +19,7 @@ import torch
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from experiments.cli import ENVIRONMENT_FAILURE, SIGNALS, USER_ERROR, JobFailed
+from experiments.cli import ENVIRONMENT_FAILURE, SIGNALS, USER_ERROR, JobFailed, leave
 from experiments.outcomes import named
 
 log = logging.getLogger(__name__)
@@ -119,8 +119,7 @@ def _check(n_jobs: int | None, entry_point: str) -> None:
     elif entry_point != "run":
         problem = f"hydra/launcher=local runs jobs of experiments.run, not of experiments.{entry_point}"
     if problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        leave(f"error: {problem}", USER_ERROR)
 
 
 def _device(overrides: Sequence[str], default: str) -> str:

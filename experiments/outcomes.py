@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 
-from experiments.cli import USER_ERROR, JobFailed
+from experiments.cli import USER_ERROR, JobFailed, leave
+from zeroshot.errors import one_line
 
 
 def leave_if_failed(jobs: Sequence[JobReturn]) -> None:
@@ -21,16 +22,17 @@ def leave_if_failed(jobs: Sequence[JobReturn]) -> None:
         return
     print(f"{len(failed)} of {len(jobs)} jobs failed, the others are done:", file=sys.stderr)
     for job, outcome in failed:
-        print(f"  {named(job.overrides or [])}: {outcome.message}", file=sys.stderr)
+        print(f"  {one_line(f'{named(job.overrides or [])}: {outcome.message}')}", file=sys.stderr)
     sys.exit(max(outcome.code for _, outcome in failed))
 
 
 def refuse_twins(jobs: Sequence[Sequence[str]]) -> None:
-    """Leave with the user's exit code where a sweep names the same job twice, before any job runs."""
+    """Leave with the user's exit code where a sweep names the same job twice, or none, before any job runs."""
+    if not jobs:
+        leave("error: the sweep names no job: give each key one value at least", USER_ERROR)
     for number, job in enumerate(jobs):
         if job in jobs[:number]:
-            print(f"error: the sweep names {named(job)!r:.80} more than once: name each value once", file=sys.stderr)
-            sys.exit(USER_ERROR)
+            leave(f"error: the sweep names {named(job)!r} more than once: name each value once", USER_ERROR)
 
 
 def named(overrides: Sequence[str]) -> str:

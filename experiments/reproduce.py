@@ -5,17 +5,20 @@ Runs what is missing of the grid, reuses what is finished, and writes outputs/<w
 
 from __future__ import annotations
 
+import re
 import sys
+from itertools import pairwise
 
 from omegaconf import DictConfig
 
 from experiments.audit import audit
 from experiments.cli import StopRequest, guarded, run_as_command
 from experiments.composed import composed
-from experiments.config import register
+from experiments.config import Experiment, register
 from experiments.figures import draw_figure1, draw_figure3
 from experiments.grid import grid_plan, run_grid
 from experiments.results import WRITERS, Results, write_page
+from zeroshot.errors import UserError
 
 register()
 
@@ -56,24 +59,30 @@ def reproduce(target: str, config: DictConfig, stop: StopRequest) -> None:
             print(write_page(results))
 
 
+def take_target(arguments: list[str]) -> tuple[str, list[str]]:
+    """Part the command line into the target and what is left for Hydra. Raises UserError for none, or another one."""
+    follows_flag = {after for before, after in pairwise(arguments) if before.startswith("-")}  # whose value it may be
+    named = [a for a in arguments if a in TARGETS or not (re.search("^[-+~]|=", a) or a in follows_flag)]
+    wants_help = any(a in ("-h", "--help", "--hydra-help") or a.startswith("--info") for a in arguments)
+    if (len(named) != 1 or named[0] not in TARGETS) and not wants_help:
+        given = " ".join(map(repr, named)) or "nothing"
+        raise UserError(f"{given} was asked for, give one of {', '.join(TARGETS)}, then overrides such as b_max=50")
+    return (named or ["table1"])[0], [a for a in arguments if a not in named] + ["hydra/help=reproduce"] * wants_help
+
+
 def main() -> None:
     """Take the target from the command line and leave the rest to Hydra."""
-    named = [a for a in sys.argv[1:] if "=" not in a and not a.startswith("-")]
-    wants_help = any(a in ("-h", "--help", "--hydra-help") or a.startswith("--info") for a in sys.argv[1:])
-    if (len(named) != 1 or named[0] not in TARGETS) and not wants_help:
-        given = " ".join(named) or "nothing"
-        print(
-            f"error: {given} was asked for, give one of {', '.join(TARGETS)}, then overrides such as b_max=50",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    target = named[0] if named else "table1"
-    sys.argv = [a for a in sys.argv if a not in named] + ["hydra/help=reproduce"] * wants_help
+    targets: list[str] = []
 
-    @composed("config")
-    def with_config(config: DictConfig) -> None:
-        guarded(lambda stop: reproduce(target, config, stop))
+    def take(stop: StopRequest) -> None:
+        target, sys.argv[1:] = take_target(sys.argv[1:])
+        targets.append(target)
 
+    @composed("config", Experiment)
+    def with_config(config: DictConfig, stop: StopRequest) -> None:
+        reproduce(targets[0], config, stop)
+
+    guarded(take)
     with_config()
 
 

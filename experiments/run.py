@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.cli import StopRequest, run_as_command
 from experiments.composed import composed
-from experiments.config import register, run_settings
+from experiments.config import Experiment, register, run_settings
 from zeroshot.metrics.bias import bias_note
 from zeroshot.runs.run import run_path, run_shard
 from zeroshot.storage.shard import Shard
@@ -19,7 +17,8 @@ from zeroshot.worlds.world import World
 register()
 
 
-def one_run(config: DictConfig, stop: StopRequest) -> None:
+@composed("config", Experiment)
+def main(config: DictConfig, stop: StopRequest) -> None:
     """Compute what is missing of the run, or of the shard of it, that the configuration names; say where it lies."""
     settings, output, shard = run_settings(config), Path(config.output), Shard.parse(config.shard)
     world = World(settings, config.device, cache=output / "cache")
@@ -39,12 +38,6 @@ def one_run(config: DictConfig, stop: StopRequest) -> None:
         f"Fréchet distance {metrics['frechet_distance']:.2f}{noted}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
     )
-
-
-@composed("config")
-def main(config: DictConfig) -> None:
-    """Hydra's entry point."""
-    guarded(lambda stop: one_run(config, stop), in_sweep=HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 if __name__ == "__main__":

@@ -11,24 +11,20 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.cli import StopRequest, guarded, run_as_command
+from experiments.cli import StopRequest, run_as_command
 from experiments.composed import composed
 from zeroshot.miniature.training.recipe import Recipe
 
 ConfigStore.instance().store(name="recipe", node=Recipe)
 
 
-def train(recipe: Any, stop: StopRequest) -> None:
+@composed("train_miniature", Recipe)
+def main(config: DictConfig, stop: StopRequest) -> None:
     """Train what the recipe says."""
+    recipe: Any = OmegaConf.to_object(config)
     from zeroshot.miniature.training.make import make
 
     make(recipe, should_stop=stop)
-
-
-@composed("train_miniature")
-def main(config: DictConfig) -> None:
-    """Hydra's entry point."""
-    guarded(lambda stop: train(OmegaConf.to_object(config), stop))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from experiments.cli import ENVIRONMENT_FAILURE, USER_ERROR
+from experiments.cli import ENVIRONMENT_FAILURE, USER_ERROR, leave
 from experiments.outcomes import leave_if_failed, refuse_twins
 
 try:
@@ -26,8 +25,7 @@ except ImportError:
             pass
 
         def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-            print("error: hydra/launcher=slurm needs an extra: pip install -e '.[cluster]'", file=sys.stderr)
-            sys.exit(USER_ERROR)
+            leave("error: hydra/launcher=slurm needs an extra: pip install -e '.[cluster]'", USER_ERROR)
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             raise NotImplementedError
@@ -78,7 +76,6 @@ class SlurmLauncher(Submitit):
         except Exception as error:  # no Slurm here, fields that it refuses, or a job that ended without a result
             reason = str(error).strip().splitlines() or [type(error).__name__]
             assert self.config is not None
-            print(f"error: {reason[0]} (logs: {self.config.hydra.sweep.dir}/slurm)", file=sys.stderr)
-            sys.exit(ENVIRONMENT_FAILURE)
+            leave(f"error: {reason[0]} (logs: {self.config.hydra.sweep.dir}/slurm)", ENVIRONMENT_FAILURE)
         leave_if_failed(jobs)
         return jobs
