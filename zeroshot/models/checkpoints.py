@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_pretrained_biggan import BigGANConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.serialization import safe_globals
 
 from zeroshot.errors import UserError
+from zeroshot.models.biggan_library import BigGANConfig
 
 WRAPPERS = ("module", "_orig_mod")  # what DistributedDataParallel and torch.compile put into keys
 # NumPy's single numbers and names, such as the best FID beside a state_dict: what builds them, by its place in NumPy 1
