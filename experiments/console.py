@@ -62,13 +62,16 @@ class Telling(io.TextIOBase):
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Standard output and error are Telling while the block runs; a refusal of the first is said on the second."""
+    """Standard output and error are Telling while the block runs; a refusal of the first is said on the second.
+
+    A standard input that was closed is an empty one.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass  # a standard stream that was closed: no file of the work may take its number
     os.close(descriptor)
-    before = sys.stdout, sys.stderr
-    output, errors = (Telling(stream or open(os.devnull, "w", encoding="utf-8")) for stream in before)  # noqa: SIM115
-    sys.stdout, sys.stderr = output, errors
+    before = sys.stdin, sys.stdout, sys.stderr
+    output, errors = (Telling(stream or open(os.devnull, "w", encoding="utf-8")) for stream in before[1:])  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = before[0] or io.TextIOWrapper(io.BytesIO()), output, errors
     try:
         yield
     finally:
@@ -76,4 +79,4 @@ def telling() -> Iterator[None]:
         if output.refused:
             errors.write(f"the report could not be written ({output.refused}); what was computed is kept\n")
         errors.flush()
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from experiments.cli import StopRequest
 from experiments.grid import checked_world, columns_of, grid_plan, run_grid
-from zeroshot.report.titles import setting_of
+from zeroshot.report.titles import left_out, setting_of
 from zeroshot.worlds.world import World
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def draw_figure3(config: DictConfig, stop: StopRequest, world: World | None = No
         print(f"Figure 3 draws on {len(columns)} runs of the grid and makes no others: {shown}; seed {columns[0].seed}")
         run_grid(columns, config, stop)
     rows = figure3_rows(world, columns, Path(config.output), captions)
-    title = f"Figure 3: the selected images ({setting_of(columns)}{world.partial_note()})"
+    title = f"Figure 3: the selected images ({setting_of(columns)}{left_out(world.photographs_missing())})"
     _save(draw_figure3_rows(rows, columns, title), title, config, "figure3")
 
 

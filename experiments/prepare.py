@@ -20,7 +20,7 @@ from zeroshot.paper.downloads.fetch import fetch, is_offline
 from zeroshot.paper.downloads.partial import partial_path
 from zeroshot.paper.downloads.table import ITEMS, Item
 from zeroshot.report.tables import markdown
-from zeroshot.storage.paths import downloads_folder
+from zeroshot.storage.paths import at_home, downloads_folder
 
 WORLDS = ("paper", "miniature")
 EXAMPLES = """examples:
@@ -73,7 +73,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     if key != "world" or name not in WORLDS:
         raise UserError(f"{chosen.world!r} is unknown: give world=paper or world=miniature")
     chosen.world, chosen.offline = name, chosen.offline or is_offline()
-    chosen.cache = Path(chosen.cache).expanduser() if chosen.cache else downloads_folder()
+    chosen.cache = at_home(chosen.cache) if chosen.cache else downloads_folder()
     return chosen
 
 

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from zeroshot.errors import UserError
 from zeroshot.searching.prompts import Pairs, weighted
+from zeroshot.storage.paths import at_home
 
 KEYS = ("prompt", "prompts", "prompts_file")
 VARIABLE = "ZEROSHOT_PROMPT"  # how `make imagine PROMPT="…"` hands over a text that no shell has touched
@@ -32,7 +32,7 @@ def take_prompts(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         if equals and key in KEYS:
             if key in taken:
                 raise UserError(f"{key} is given twice: give it once; several prompts go into prompts_file=FILE")
-            taken[key] = text
+            taken[key] = _typed(text)
             continue
         flag_before = bool(left) and left[-1].startswith("-")  # whose value a bare word may be
         if argument and not equals and not argument.startswith(("-", "~")) and not flag_before:
@@ -41,6 +41,16 @@ def take_prompts(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             )
         left.append(argument)
     return taken, left
+
+
+def _typed(text: str) -> str:
+    """A text as its bytes mean it: where the locale's encoding could not read them all, they are taken for UTF-8."""
+    if text == text.encode("utf-8", "replace").decode("utf-8"):
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        return text  # in neither: refused with the place of what cannot be read
 
 
 def choose_prompts(
@@ -53,7 +63,7 @@ def choose_prompts(
     """
     given: Mapping[str, Any] = typed or {key: configured[key] for key in KEYS if configured.get(key) is not None}
     if not given and environment.get(VARIABLE, "").strip():
-        given = {"prompt": environment[VARIABLE]}
+        given = {"prompt": _typed(environment[VARIABLE])}
     if len(given) != 1:
         raise UserError(f"{' and '.join(given) or 'no prompt'} given: {HOW}{', only one of them' if given else ''}")
     ((key, value),) = given.items()
@@ -84,7 +94,7 @@ def read_prompts(name: str) -> list[Pairs]:
     """
     source = "standard input" if name == "-" else f"prompts_file = {name}"
     try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).expanduser().read_bytes()
+        content = sys.stdin.buffer.read() if name == "-" else at_home(name).read_bytes()
     except (OSError, ValueError) as error:
         raise UserError(
             f"{source} cannot be read ({getattr(error, 'strerror', None) or error}): name another"

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from experiments.grid import GridPlan
 from zeroshot.report import claims, tables
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
-from zeroshot.report.titles import setting_of
+from zeroshot.report.titles import left_out, setting_of
 from zeroshot.storage.files import write_text
 from zeroshot.worlds.world import World
 
@@ -37,7 +37,7 @@ class Results:
     @property
     def setting(self) -> str:
         """What every title ends with; names the world."""
-        return f"{setting_of(self.plan.runs)}{self.world.partial_note()}"
+        return f"{setting_of(self.plan.runs)}{left_out(self.world.photographs_missing())}"
 
     @property
     def curve(self) -> str:

@@ -17,6 +17,7 @@ from experiments.cli import StopRequest, guarded, run_as_command
 from zeroshot.errors import UserError
 from zeroshot.report.runs_table import runs_table, shaped
 from zeroshot.report.tables import markdown
+from zeroshot.storage.paths import at_home
 
 
 def options(arguments: list[str]) -> Path:
@@ -26,7 +27,7 @@ def options(arguments: list[str]) -> Path:
         key, equals, value = argument.partition("=")
         if key != "output" or not equals or not value:
             raise UserError(f"{argument!r} is unknown: give output=FOLDER, or nothing for output=outputs")
-        folder = Path(value).expanduser()
+        folder = at_home(value)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"output = {folder} is a file: give the folder that runs were written to")
     return folder

@@ -16,6 +16,7 @@ from PIL import Image
 from tests.data.test_cub import IDS, write_ccub, write_cub
 from tests.faults.mortal import small
 from zeroshot.errors import EnvironmentFailure, UserError
+from zeroshot.report.titles import left_out
 from zeroshot.runs.run import run, run_path, run_shard
 from zeroshot.settings import DataSettings, RunSettings
 from zeroshot.storage.paths import resolve
@@ -78,7 +79,7 @@ def test_with_leave_the_run_does_without_them_and_says_so(
     world = World(settings, "cpu", cache)
     metrics = run(world, settings, tmp_path / "o")
     assert metrics["captions"] == ROWS and len(world.test_features) == ROWS - 3
-    assert world.partial_note() == ", without 3 of 40 test and 3 of 40 train photographs"
+    assert left_out(world.photographs_missing()) == ", without 3 of 40 test and 3 of 40 train photographs"
     assert "these 3 of 40 are left out of the Fréchet distance and the threshold" in caplog.text
     folder = run_path(tmp_path / "o", settings)
     assert json.loads((folder / "provenance.json").read_text())["photographs_missing"] == {

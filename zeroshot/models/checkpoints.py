@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_pretrained_biggan import BigGANConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.serialization import safe_globals
 
 from zeroshot.errors import UserError
 from zeroshot.limits import LARGEST_SIDE, LARGEST_WIDTH, LARGEST_Z
+from zeroshot.models.biggan_library import BigGANConfig
 from zeroshot.storage.json_files import read_json
 
 WRAPPERS = ("module", "_orig_mod")  # what DistributedDataParallel and torch.compile put into keys

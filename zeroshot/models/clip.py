@@ -25,6 +25,7 @@ from zeroshot.models.identity import clip_identity, vocabulary_identity
 from zeroshot.models.precision import arithmetic
 from zeroshot.models.weights import load_tensors
 from zeroshot.storage.json_files import read_json
+from zeroshot.storage.paths import at_home
 from zeroshot.storage.pins import sha256_of
 
 
@@ -121,9 +122,9 @@ class Clip:
         if name not in open_clip.list_models():
             raise UserError(f"CLIP model {name!r} is unknown: give a .json file or a name of open_clip.list_models()")
         tags, config = open_clip.list_pretrained_tags_by_model(name), None
-        if weights and Path(weights).expanduser().exists():
+        if weights and at_home(weights).exists():
             module: Any
-            module, config = model_from_file(name, Path(weights).expanduser())
+            module, config = model_from_file(name, at_home(weights))
             preprocess = PreprocessCfg(size=module.visual.image_size, **config.preprocess)
         elif weights in tags:
             module = model_by_tag(name, weights)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from zeroshot.storage.paths import at_home
 from zeroshot.storage.pins import check_pin, folder_sha256, sha256_of
 
 # Files beside a file of weights that say how a model is built, its pictures prepared and its texts read, as open_clip
@@ -40,7 +41,7 @@ def clip_identity(
             "config": sha256_of(Path(model)),
             "weights": sha256_of(Path(weights)),
         }
-    elif weights and (place := Path(weights).expanduser()).exists():
+    elif weights and (place := at_home(str(weights))).exists():
         known = {"model": str(model), "weights": folder_sha256(place)}
         beside = [] if place.is_dir() else [place.with_name(name) for name in BESIDE]  # a folder's sum holds them
         known |= {"beside": {path.name: sha256_of(path) for path in beside if path.is_file()}}

@@ -19,12 +19,12 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg
 from PIL import Image
-from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
-from pytorch_pretrained_biggan import BigGANConfig
 
 from zeroshot.data.base import CaptionedImages
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.inception import InceptionFeatures
+from zeroshot.models.biggan_library import BigGAN as LibraryBigGAN
+from zeroshot.models.biggan_library import BigGANConfig
 from zeroshot.models.clip import Clip
 from zeroshot.models.generators.base import Generator
 from zeroshot.models.generators.biggan import BigGAN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from zeroshot.settings import RunSettings
 
@@ -31,3 +31,9 @@ def seeds_of(runs: Sequence[RunSettings]) -> str:
 def listed(values: Iterable[object]) -> str:
     """Each different value once, in their order, with commas."""
     return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def left_out(missing: Mapping[str, tuple[int, int]]) -> str:
+    """`, without 3 of 40 test photographs`, by World.photographs_missing; empty where nothing is left out."""
+    parts = [f"{lacking:,} of {of:,} {split}" for split, (lacking, of) in missing.items()]
+    return f", without {' and '.join(parts)} photographs" if parts else ""

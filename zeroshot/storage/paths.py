@@ -40,4 +40,6 @@ def at_home(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise UserError(f"{path:.80} begins at a home that nobody knows here: set HOME or ZEROSHOT_CACHE") from None
+        raise UserError(
+            f"{path!r} begins at a home that nobody knows here: set HOME or ZEROSHOT_CACHE, or give the whole path"
+        ) from None

@@ -241,11 +241,6 @@ class World:
         splits = {"test": self.test, "train": self.train}
         return {name: (len(split.missing), len(split)) for name, split in splits.items() if split.missing}
 
-    def partial_note(self) -> str:
-        """The same for a title, empty where nothing is left out: `, without 3 of 40 test photographs`."""
-        parts = [f"{lacking:,} of {of:,} {split}" for split, (lacking, of) in self.photographs_missing().items()]
-        return f", without {' and '.join(parts)} photographs" if parts else ""
-
     def generator_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of a generator's files, and what says which one an own generator is."""
         known = sources.generator_sha256(generator)

@@ -6,7 +6,6 @@ import json
 from typing import cast
 
 import torch
-from pytorch_pretrained_biggan import BigGAN, BigGANConfig
 from torch import nn
 
 from zeroshot.miniature.training.biggan_twin import (
@@ -18,6 +17,7 @@ from zeroshot.miniature.training.biggan_twin import (
 )
 from zeroshot.miniature.training.distil import POWER_ITERATIONS, Distillation, attribute_network
 from zeroshot.miniature.training.recipe import StageRecipe
+from zeroshot.models.biggan_library import BigGAN, BigGANConfig
 from zeroshot.storage.paths import resolve
 from zeroshot.worlds.parts import BIGGAN as SETTINGS
 

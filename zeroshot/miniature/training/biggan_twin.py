@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pytorch_pretrained_biggan import BigGAN, BigGANConfig
-from pytorch_pretrained_biggan.model import BigGANBatchNorm
 from torch import nn
+
+from zeroshot.models.biggan_library import BigGAN, BigGANBatchNorm, BigGANConfig
 
 
 class BatchStatistics(nn.Module):

@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
-from pytorch_pretrained_biggan import BigGANConfig
-from pytorch_pretrained_biggan.model import BigGANBatchNorm, GenBlock
 from torch import nn
 from torch.nn.utils import remove_spectral_norm
 
 from zeroshot.errors import EnvironmentFailure
+from zeroshot.models.biggan_library import BigGAN as LibraryBigGAN
+from zeroshot.models.biggan_library import BigGANBatchNorm, BigGANConfig, GenBlock
 from zeroshot.models.generators.base import Generator, check_state, to_image
 from zeroshot.models.generators.upsampling import UpsampleConv, add_upsampled_
 

@@ -13,11 +13,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.paper.downloads.partial import Origin
+from zeroshot.storage.paths import at_home
 
 TIMEOUT = 60.0  # seconds without a byte
 DRIVE = "https://drive.usercontent.google.com/download"
@@ -81,7 +81,7 @@ def confirmed(page: str) -> str:
 
 def _address(source: str) -> str:
     if not is_remote(source):
-        return Path(source).expanduser().absolute().as_uri()
+        return at_home(source).absolute().as_uri()
     identifier, _, key = source.removeprefix("gdrive:").partition("?")
     fields = {"id": identifier, "export": "download", "confirm": "t"} | dict(urllib.parse.parse_qsl(key))
     return f"{DRIVE}?{urllib.parse.urlencode(fields)}" if source.startswith("gdrive:") else source
