@@ -88,7 +88,8 @@ def write_figure2(results: Results) -> str:
     title = f"Figure 2: {what} against images drawn ({results.setting})"
     told = [title]
     for name, draw in (("figure2", figures.figure2), ("figure2_log", figures.figure2_log)):
-        paths = figures.save(draw(results.runs, title, results.curve), results.folder / "figures", results.named(name))
+        figure = draw(results.runs, title, results.curve, results.plan.runs[0].protocol.band_ddof)
+        paths = figures.save(figure, results.folder / "figures", results.named(name))
         told.append(f"→ {', '.join(map(str, paths))}")
     return "\n".join(told)
 

@@ -15,7 +15,11 @@ CHOICES = {
     "data.source": ("parquet", "ccub", "reed", "hub"),
     "features.name": ("small", "inception"),
     "protocol.caption": ("fixed", "random"),
-    "protocol.ranking": ("searched", "random"),
+    "protocol.label_names": ("distinct", "keras"),
+    "protocol.ranking": ("searched", "once"),
+    "protocol.order": ("hash", "split"),
+    "protocol.clip_resize": ("clip", "bilinear"),
+    "protocol.saved_bytes": ("rounded", "floor"),
     "protocol.threshold": ("clip", "raw"),
 }
 # Two readings of the same scores: in the order of the draws, as the paper, or averaged over all orders.

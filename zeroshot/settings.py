@@ -118,24 +118,30 @@ class ProtocolSettings:
     switch, conf/protocol/released.yaml sets all of them as the authors' released code does."""
 
     name: str = "paper"
-    caption: str = (
-        "fixed"  # fixed: one per test image, by a hash of its id | random: another of its captions at every b
-    )
+    # fixed: one per test image, by a hash of its id | random: another of its captions at every b
+    caption: str = "fixed"
     caption_characters: int | None = None  # stripped, lower-cased, cut to its first characters
     label_prompt: str = "An image of {label}"  # Algorithm 1, step 2
-    label_underscores: bool = False  # great_white_shark instead of great white shark
-    ranking: str = (
-        "searched"  # labels ranked for the caption searched for | random: for one random caption of the image
-    )
+    label_names: str = "distinct"  # 1,000 different names in words | keras: great_white_shark, and `crane` twice
+    # searched: labels ranked for the caption searched for | once: for one random caption of the image, the same for
+    # every seed, k and generator
+    ranking: str = "searched"
+    rankings: str | None = None  # once: the authors' imagenet_labels.pkl instead; images it lacks draw from all labels
     unranked_every: int | None = None  # images 0, n, 2n … of the test split get no ranking and draw from all labels
+    # In which test images are scored, and counted for the two switches that leave some out: hash: of a hash of their
+    # ids | split: of the split's file. Fewer captions than there are images are a sample by that hash in both.
+    order: str = "hash"
+    clip_resize: str = "clip"  # as CLIP's own preprocessing | bilinear: without anti-aliasing, not clamped
     clip_normalisation: bool = True  # CLIP's mean and standard deviation; False: pixels in [-1, 1] as they are
+    clip_half_on_gpu: bool = False  # CLIP in half precision on a GPU, where precision is fp32
     truncation: float | None = None  # of a BigGAN whose own truncation is null; null: z ~ N(0, I), statistics of 1.0
     batches_of: int | None = None  # only whole batches of captions are scored
-    threshold: str = (
-        "clip"  # clip: photographs prepared as CLIP says | raw: in [0, 1], flipped at random, half precision
-    )
+    # clip: photographs prepared as CLIP says | raw: in [0, 1], flipped at random, half precision
+    threshold: str = "clip"
     improvements_only: bool = False  # Fréchet distance without the images that were best at b = 1
     saved_side: int | None = None  # and from pictures saved at this size; null: at the size they were generated
+    saved_bytes: str = "rounded"  # of 255·(x+1)/2, to the nearest | floor: of 256·(x+1)/2, down
+    band_ddof: int = 1  # Figure 2's band: sample standard deviation over seeds | 0: the population's
 
 
 @dataclass
@@ -218,6 +224,13 @@ def _check(settings: RunSettings) -> None:
         number = getattr(settings.protocol, key)
         if number is not None and not 1 <= number <= most:
             raise UserError(f"protocol.{key} = {number}, but allowed is null or 1 to {most:,}")
+    if settings.protocol.band_ddof not in (0, 1):
+        raise UserError(f"protocol.band_ddof = {settings.protocol.band_ddof}, but allowed is 0 or 1")
+    if settings.protocol.rankings is not None and settings.protocol.ranking != "once":
+        raise UserError(
+            f"protocol.rankings is given, but protocol.ranking = {settings.protocol.ranking}: give "
+            "protocol.ranking=once too, or protocol=released"
+        )
     if not 0 < settings.search.share <= 1:
         raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
     _check_captions(settings)

@@ -39,9 +39,10 @@ def choices() -> list[str]:
 @pytest.mark.parametrize("generator", ["sagan", "biggan"])
 def test_every_config_composes_into_settings(override: str, generator: str) -> None:
     overrides = [override] if override.startswith("generator=") else [override, f"generator={generator}"]
-    settings = run_settings(composed(*overrides))
-    if override != "generator=own":  # says nothing yet
-        assert settings.generator.weights.endswith((".safetensors", ".pth", ".bin"))
+    if override == "generator=own":
+        assert run_settings(composed(override, "generator.architecture=my_gan:build")).generator.is_own
+        return
+    assert run_settings(composed(*overrides)).generator.weights.endswith((".safetensors", ".pth", ".bin"))
 
 
 @pytest.mark.parametrize("protocol", ["paper", "released"])

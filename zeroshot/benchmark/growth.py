@@ -28,7 +28,6 @@ from zeroshot.runs.blocks import IMAGES_PER_BLOCK
 from zeroshot.runs.run import run
 from zeroshot.settings import RunSettings, SearchSettings
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.protocols import searched
 from zeroshot.worlds.world import load_world
 
 TARGET = 0.1  # of the bytes of one more image in float32
@@ -79,8 +78,7 @@ def growth(settings: BenchmarkSettings, should_stop: StopAsked = never) -> dict[
         for key in dict.fromkeys(key for keys in series.values() for key in keys)
     }
     for point in points.values():
-        asked = point.settings()
-        world.tasks(searched(world.test, asked.protocol, asked.captions, asked.b_max, asked.seed))
+        world.tasks(world.searched(point.settings()))
     _ = world.label_embeddings, world.threshold, world.test_features  # on disk from now on: no part of a point's peak
     measured: dict[tuple[int, int, int], list[dict[str, float]]] = {key: [] for key in points}
     with tqdm(

@@ -24,7 +24,6 @@ from zeroshot.searching.algorithm1 import Task
 from zeroshot.searching.pool import pool_addresses
 from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken, make_plan
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.protocols import searched
 from zeroshot.worlds.world import World
 
 SHARES = (0.05, 0.1, 0.2)
@@ -106,7 +105,8 @@ def deep_study(world: World, generator: str, output: Path, captions: int, b_max:
     """A study with its deep pool filled."""
     base = default_run(world.name, generator)
     settings = dataclasses.replace(base, captions=captions, b_max=b_max)
-    images = searched(world.test.checked(), settings.protocol, captions, b_max, settings.seed)
+    world.test.checked()
+    images = world.searched(settings)
     grid = pooled_search(world, settings, images, output)
     study = Study(world, grid, world.tasks(images), settings.search.k, b_max)
     wanted = [

@@ -81,7 +81,7 @@ class ReleasedLoop:
     def _rank(self, image: Searched) -> np.ndarray:
         """Class indices by similarity to an image's caption, with every label encoded for it alone."""
         with self._timed("labels"):
-            prompts = label_prompts(self.world.labels, self.world.settings.protocol)
+            prompts = label_prompts(self.world.settings.protocol)
             parts = [
                 self.clip.encode_text(prompts[start : start + PROMPTS_AT_ONCE])
                 for start in range(0, len(prompts), PROMPTS_AT_ONCE)

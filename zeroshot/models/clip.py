@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.models.clip_checkpoints import model_by_tag, model_from_file
-from zeroshot.models.clip_pictures import fit
+from zeroshot.models.clip_pictures import fit, plainly
 from zeroshot.models.clip_text import Reader, Tokenizer, configured_tokenizer, simple_tokenizer
 from zeroshot.models.generators.base import check_state
 from zeroshot.models.identity import clip_identity, vocabulary_identity
@@ -45,7 +45,8 @@ class Clip:
         self.model: Any = model  # open_clip.CLIP or CustomTextCLIP: what nn.Module does not tell a type checker
         self.tokenizer, self.identity = tokenizer, identity
         self.precision = "fp32"  # on CUDA: whether fp32 arithmetic is tf32's, see zeroshot/models/precision.py
-        self.normalises = True  # False: generated images go in as they are in [-1, 1], as in the authors' released code
+        # How generated images are prepared: `zeroshot.settings.ProtocolSettings.clip_resize` and `clip_normalisation`.
+        self.resize, self.normalises = "clip", True
         size = preprocess.size
         self.image_size = int(size if isinstance(size, int) else size[0])
         self._preprocess = preprocess
@@ -200,9 +201,13 @@ class Clip:
         """Images float [N, 3, H, W] in [-1, 1] -> what the image tower takes [N, 3, S, S]: CLIP's own preprocessing.
 
         Anti-aliased resize, for most models of the shorter side with a centre crop (nothing where the size is right
-        already), then the model's mean and standard deviation.
+        already), then the model's mean and standard deviation; less of both where the protocol says so.
         """
-        return self.normalise(fit(images, self._preprocess, self.image_size))
+        return self.normalise(self.resized(images, self.image_size))
+
+    def resized(self, images: torch.Tensor, side: int) -> torch.Tensor:
+        """Images float [N, 3, H, W] in [-1, 1] -> [N, 3, side, side] as the protocol resizes them for CLIP."""
+        return plainly(images, side) if self.resize == "bilinear" else fit(images, self._preprocess, side)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Images [N, 3, S, S] in [-1, 1] -> [0, 1] -> CLIP's mean and standard deviation; S is the tower's already."""

@@ -97,3 +97,10 @@ def fit(images: torch.Tensor, preprocess: PreprocessCfg, size: int) -> torch.Ten
     if preprocess.resize_mode == "longest":
         return center_crop_or_pad(images, [size, size], fill=preprocess.fill_color / 127.5 - 1)
     return TF.center_crop(images, [size, size])
+
+
+def plainly(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Images float [N, 3, H, W] -> [N, 3, size, size]: bilinear, neither anti-aliased nor clamped, as torchvision up to
+    0.16 resized tensors, and with it the authors' released code."""
+    images = TF.resize(images.float(), [size], TF.InterpolationMode.BILINEAR, antialias=False)  # the shorter side
+    return TF.center_crop(images, [size, size])

@@ -36,7 +36,6 @@ from zeroshot.searching.stages import stages_of
 from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.paths import resolve
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.protocols import searched
 from zeroshot.worlds.world import World
 
 CAPTION = "this bird has a white breast and crown with red feet and grey wings"
@@ -127,7 +126,7 @@ def rehearse(world: World, generator: str, *, captions: int = 2, k: int = 10, b_
     """One whole run at true size, from captions to the Fréchet distance; raises where anything does not fit."""
     settings = dataclasses.replace(default_run("paper", generator), k=k, b_max=b_max, captions=captions)
     engine = engine_of(world, settings, b_max * captions)
-    tasks = world.tasks(searched(world.test, settings.protocol, captions, b_max, settings.seed))
+    tasks = world.tasks(world.searched(settings))
     scores = run_tasks(engine, tasks, k, b_max, settings.seed)
     pictures = engine.pictures(winners(engine, tasks, scores, k, settings.seed))
     photographs = world.extract([np.asarray(world.test.image(i)) for i in range(len(world.test))])

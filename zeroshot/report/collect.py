@@ -50,6 +50,14 @@ def find_runs(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("runs/*/k=*/seed=*/metrics.json"))
 
 
+def mean_and_band(values: np.ndarray, ddof: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the seeds' curves [seeds, b_max] and their standard deviation (0 where there is one seed), [b_max] each.
+
+    `ddof` is the protocol's `band_ddof`: 1 for the sample's standard deviation, 0 for the population's.
+    """
+    return values.mean(axis=0), values.std(axis=0, ddof=ddof) if len(values) > 1 else np.zeros(values.shape[1])
+
+
 def curve(run: Path, kind: str = "run") -> np.ndarray:
     """Mean best score of a run after b = 1 … b_max images, float64 [b_max], from its scores.parquet.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from zeroshot.report.collect import curves
+from zeroshot.report.collect import curves, mean_and_band
 from zeroshot.report.style import NAMES, by_name, k_style
 from zeroshot.runs.imagine import checkpoints
 
@@ -74,12 +74,12 @@ class Figure2:
         return len(next(iter(next(iter(self.means.values())).values())))
 
 
-def figure2_svg(runs: pd.DataFrame, curve: str = "run") -> Figure2:
+def figure2_svg(runs: pd.DataFrame, curve: str = "run", ddof: int = 1) -> Figure2:
     """The shapes of Figure 2 with a linear and a logarithmic x axis.
 
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
-        curve: `run` or `expected`, as `zeroshot.report.figures.figure2`.
+        curve, ddof: as `zeroshot.report.figures.figure2`.
     """
     found = curves(runs, curve)
     generators = sorted({generator for generator, _ in found}, key=by_name)
@@ -87,8 +87,7 @@ def figure2_svg(runs: pd.DataFrame, curve: str = "run") -> Figure2:
     means: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
     spreads: dict[str, dict[int, np.ndarray]] = {generator: {} for generator in generators}
     for (generator, k), values in sorted(found.items()):
-        means[generator][k] = values.mean(axis=0)
-        spreads[generator][k] = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+        means[generator][k], spreads[generator][k] = mean_and_band(values, ddof)
     ends = [m + side * spreads[g][k] for g in generators for k, m in means[g].items() for side in (-1, 1)]
     low, high = (float(f([threshold, *(f(end) for end in ends)])) for f in (np.min, np.max))
     y_range = (low - 0.03 * (high - low), high + 0.03 * (high - low))

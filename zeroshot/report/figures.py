@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from zeroshot.report.collect import curves
+from zeroshot.report.collect import curves, mean_and_band
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
 from zeroshot.runs.imagine import checkpoints
@@ -26,18 +26,19 @@ SMALL: dict[str, Any] = {"fontsize": 7.5, "title_fontsize": 7.5, "frameon": Fals
 SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLIP score"}
 
 
-def figure2(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
-    """A panel per generator, a curve per k, band = ± sample standard deviation over seeds, the threshold as a line.
+def figure2(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 1) -> Figure:
+    """A panel per generator, a curve per k, band = ± standard deviation over seeds, the threshold as a line.
 
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
         title: what the figure's numbers belong to; names the world.
         curve: `run`, the running maximum of the draws in their order, or `expected`, the expected best of b of them.
+        ddof: 1, the band is the sample's standard deviation, or 0, the population's (the protocol's `band_ddof`).
     """
     found = curves(runs, curve)
     figure, panels = _panels(runs, title, curve, height=3.6)
     for (generator, k), values in found.items():
-        _draw_curve(panels[generator], values, k, f"k = {k}")
+        _draw_curve(panels[generator], values, k, f"k = {k}", ddof)
     for panel in panels.values():
         _draw_threshold(panel, runs)
         panel.set(xlim=(1, None))
@@ -45,7 +46,7 @@ def figure2(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
     return figure
 
 
-def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
+def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 1) -> Figure:
     """Figure 2 with a logarithmic x axis and the least-squares fit a + c·log b of each curve, as a thin line; each
     panel's legend gives a, c and R². Arguments as `figure2`.
     """
@@ -55,7 +56,7 @@ def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run") -> Figure:
         mean = values.mean(axis=0)
         fit = fit_log(mean)
         words = "too few images for a fit" if fit is None else f"{fit.formula}, R² = {fit.r2:.4f}"
-        _draw_curve(panels[generator], values, k, f"k = {k}: {words}")
+        _draw_curve(panels[generator], values, k, f"k = {k}: {words}", ddof)
         if fit is not None:
             b = np.array([1, len(mean)])
             panels[generator].plot(b, fit.at(b), color=k_style(k).colour, linewidth=0.7)
@@ -83,10 +84,10 @@ def _panels(runs: pd.DataFrame, title: str, curve: str, height: float) -> tuple[
     return figure, dict(zip(generators, panels, strict=True))
 
 
-def _draw_curve(panel: Axes, values: np.ndarray, k: int, label: str) -> None:
+def _draw_curve(panel: Axes, values: np.ndarray, k: int, label: str, ddof: int) -> None:
     """Mean and spread of the seeds' curves [seeds, b_max]."""
     b = np.arange(1, values.shape[1] + 1)
-    mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+    mean, spread = mean_and_band(values, ddof)
     style = k_style(k)
     panel.plot(b, mean, color=style.colour, linestyle=style.line, linewidth=1.4, label=label)
     panel.fill_between(b, mean - spread, mean + spread, color=style.colour, alpha=0.2, linewidth=0)

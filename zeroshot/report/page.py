@@ -95,7 +95,8 @@ def render(
     )
     environment.filters["uri"] = data_uri
     style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
-    drawn = figure2_svg(runs, curve)
+    ddof = world.settings.protocol.band_ddof
+    drawn = figure2_svg(runs, curve, ddof)
     entries = gallery(world, runs, captions, k)
     files = {name: name for name in FIGURES}
     files["figure2_log"] += "" if curve == "run" else f"_{curve}"
@@ -109,6 +110,7 @@ def render(
         bias=tables.bias_of(runs),
         claims=read_claims(folder / "tables" / "claims.csv"),
         figure2=drawn,
+        band="sample" if ddof else "population",
         geometry=GEOMETRY,
         curves=for_script(curve_numbers(drawn)),
         figures={name: figure_uri(folder / "figures" / f"{file}.png") for name, file in files.items()},

@@ -22,11 +22,20 @@ def read_settings(run: Path) -> RunSettings:
     """The settings of a run, from its config.yaml. Raises EnvironmentFailure where they are not this version's."""
     path = run / "config.yaml"
     try:
-        return _build(RunSettings, yaml.safe_load(path.read_text(encoding="utf-8"))["settings"])
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))["settings"]
+        return _build(RunSettings, settings | {"protocol": _renamed(settings["protocol"])})
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         raise EnvironmentFailure(
             f"{path} cannot be read ({type(error).__name__}: {error}): make the run again"
         ) from None
+
+
+def _renamed(protocol: dict[str, Any]) -> dict[str, Any]:
+    """A protocol's switches by their names; 0.2.0 had others for two."""
+    spelt = dict(protocol)
+    if "label_underscores" in spelt:
+        spelt["label_names"] = "keras" if spelt.pop("label_underscores") else "distinct"
+    return spelt | ({"ranking": "once"} if spelt.get("ranking") == "random" else {})
 
 
 def run_world(run: Path, device: str = "auto", cache: Path | None = None) -> World:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
-from zeroshot.metrics.features import resized
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
 from zeroshot.runs.pooled import pooled_winners
@@ -20,6 +21,7 @@ from zeroshot.settings import RunSettings
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.protocols import Searched
 from zeroshot.worlds.references import PICTURE_BATCH
+from zeroshot.worlds.saved import as_saved
 from zeroshot.worlds.world import World
 
 logger = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         return f"a feature of {settings.generator.name}'s image at {draw(row)}, class {class_index}"
 
     with addressed(draw):
-        found = image_features(world, engine, selected[kept], settings.protocol.saved_side)
+        found = image_features(world, engine, selected[kept], as_saved(world.clip, settings.protocol))
     features = check_rows(found, name)
     images = scores.score.size
     return {
@@ -99,21 +101,23 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
     }
 
 
-def image_features(world: World, engine: Engine, where: Addresses, saved_side: int | None = None) -> np.ndarray:
+def image_features(
+    world: World, engine: Engine, where: Addresses, saved: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> np.ndarray:
     """Features of generated images, float64 [n, dim]; only a batch of them is in memory at once.
 
     Args:
         world, engine: the feature extractor's and the generator's.
         where: the images' addresses.
-        saved_side: pixels a side at which they are saved before; None: as they were generated.
+        saved: what makes uint8 [n, side, side, 3] of images [n, 3, S, S] in [-1, 1]; None: rounded bytes of S pixels.
     """
     per = max(PICTURE_BATCH, engine.batch_size)
     parts = [np.empty((0, world.features.dim))]
     starts = range(0, len(where), per)
     for start in tqdm(starts, desc="selected images", unit="batch", leave=False, disable=None, delay=2):
         try:
-            pictures = engine.pictures(where[start : start + per])
+            pictures = engine.pictures(where[start : start + per], saved)
         except FaultAt as fault:
             raise fault.behind(start) from None
-        parts.append(world.extract(resized(pictures, saved_side) if saved_side else pictures))
+        parts.append(world.extract(pictures))
     return np.concatenate(parts)

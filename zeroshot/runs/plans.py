@@ -42,6 +42,7 @@ def plan_of(world: World, settings: RunSettings, images: list[Searched], output:
         "clip": world.clip_identity,
         "protocol": dataclasses.asdict(settings.protocol),
         "captions": [[image.image_id, image.captions] for image in images],
+        "rankings": world.rankings_sha256,
         "k": ks,
         "b_max": settings.b_max,
         "share": settings.search.share,

@@ -15,7 +15,7 @@ from zeroshot.settings import RunSettings
 from zeroshot.storage.files import check_writable
 from zeroshot.version import __version__
 from zeroshot.worlds.parts import departures
-from zeroshot.worlds.protocols import Searched, searched
+from zeroshot.worlds.protocols import Searched
 from zeroshot.worlds.sources import check_present
 from zeroshot.worlds.world import World
 
@@ -41,7 +41,7 @@ def prepare(world: World, asked: RunSettings, output: Path, path: Path) -> Prepa
     check_present(asked)
     settings = with_physical_batch(world, asked, path)
     check_writable(output)
-    images = searched(world.test, settings.protocol, settings.captions, settings.b_max, settings.seed)
+    images = world.searched(settings)
     plan = plan_of(world, settings, images, output) if settings.search.images == "pool" else None
     # The run's path and its departures go by the settings before batch_size=auto became a number.
     identity = {

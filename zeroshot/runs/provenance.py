@@ -18,7 +18,8 @@ PACKAGES = ("torch", "torchvision", "open_clip_torch", "pytorch-pretrained-bigga
 
 def provenance(world: World, generator: GeneratorSettings) -> dict[str, Any]:
     """A run's surroundings and its weights."""
-    return surroundings(world) | {"weights_sha256": world.weights_sha256(generator)}
+    models = {"clip_precision": world.clip_precision, "weights_sha256": world.weights_sha256(generator)}
+    return surroundings(world) | models
 
 
 def surroundings(world: World) -> dict[str, Any]:

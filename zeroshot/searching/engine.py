@@ -91,10 +91,10 @@ class Engine:
         """Cosine of each image with its text: `text` holds unit vectors [n, D]; float64 [n]."""
         return np.einsum("nd,nd->n", self.embed(where).astype(np.float64), text.astype(np.float64))
 
-    def pictures(self, where: Addresses) -> np.ndarray:
-        """The images themselves, uint8 [n, S, S, 3]."""
+    def pictures(self, where: Addresses, finish: Callable[[torch.Tensor], torch.Tensor] | None = None) -> np.ndarray:
+        """The images themselves, uint8 [n, S, S, 3], by `finish` where it is given, else by `to_bytes`."""
         size = self.generator.image_size
-        return self._each(where, to_bytes) if len(where) else np.empty((0, size, size, 3), dtype=np.uint8)
+        return self._each(where, finish or to_bytes) if len(where) else np.empty((0, size, size, 3), dtype=np.uint8)
 
     def _each(self, where: Addresses, finish: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """finish(images) of every address, in one array on the host."""

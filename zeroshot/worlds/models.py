@@ -43,11 +43,18 @@ class Models:
 
     @cached_property
     def clip(self) -> Clip:
-        """CLIP in the settings' precision."""
+        """CLIP in its precision, which prepares generated images as the protocol says."""
         with doing("loading CLIP"):
-            clip = load_clip(self.settings.clip, self.device, self.settings.precision)
-        clip.normalises = self.settings.protocol.clip_normalisation
+            clip = load_clip(self.settings.clip, self.device, self.clip_precision)
+        protocol = self.settings.protocol
+        clip.resize, clip.normalises = protocol.clip_resize, protocol.clip_normalisation
         return clip
+
+    @property
+    def clip_precision(self) -> str:
+        """The settings' precision; half where that is fp32 and the protocol wants CLIP in half on a GPU."""
+        halved = self.settings.protocol.clip_half_on_gpu and self.device.type == "cuda"
+        return "fp16" if halved and self.settings.precision == "fp32" else self.settings.precision
 
     @cached_property
     def features(self) -> FeatureExtractor:

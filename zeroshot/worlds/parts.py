@@ -80,15 +80,20 @@ RELEASED = ProtocolSettings(
     caption="random",
     caption_characters=70,
     label_prompt="an image of {label}",
-    label_underscores=True,
-    ranking="random",
+    label_names="keras",
+    ranking="once",
     unranked_every=64,
+    order="split",
+    clip_resize="bilinear",
     clip_normalisation=False,
+    clip_half_on_gpu=True,
     truncation=0.4,
     batches_of=16,
     threshold="raw",
     improvements_only=True,
     saved_side=224,
+    saved_bytes="floor",
+    band_ddof=0,
 )
 PROTOCOLS = {"paper": ProtocolSettings(), "released": RELEASED}
 

@@ -23,10 +23,11 @@ def check_present(settings: RunSettings) -> None:
         ("generator.weights", generator.weights),
         ("generator.config", generator.config),
         ("features.weights", settings.features.weights),
+        ("protocol.rankings", settings.protocol.rankings),
     ):
         if path and not path.startswith(("package:", "cache:", IN_MEMORY)) and not resolve(path).exists():
             raise UserError(f"{key} = {path}, but no file of that name is there: give the path of one")
-    needed = [generator.weights, generator.config, settings.features.weights, clip.weights]
+    needed = [generator.weights, generator.config, settings.features.weights, clip.weights, settings.protocol.rankings]
     needed += {"ccub": [data.photographs, data.split], "reed": [data.photographs, data.split, data.text]}.get(
         data.source, []
     )

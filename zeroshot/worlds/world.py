@@ -15,11 +15,13 @@ from zeroshot.limits import check_batch_size, check_device_name
 from zeroshot.progress import doing
 from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.cache import Cache
+from zeroshot.storage.paths import resolve
 from zeroshot.worlds import sources
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.labels import read_labels
 from zeroshot.worlds.parts import default_run, world_parts
-from zeroshot.worlds.protocols import Searched, label_prompts
+from zeroshot.worlds.protocols import Searched, label_prompts, searched
+from zeroshot.worlds.rankings import read_rankings
 from zeroshot.worlds.splits import load_split, split_identity
 
 if TYPE_CHECKING:  # much of a world is known without its models, whose libraries take seconds to import
@@ -105,7 +107,30 @@ class World:
     @cached_property
     def clip_identity(self) -> dict[str, Any]:
         """What CLIP's embeddings depend on, for cache keys; told from its files where they are known."""
-        return sources.clip_identity(self.settings.clip, self.settings.precision) or self.clip.identity
+        return sources.clip_identity(self.settings.clip, self.clip_precision) or self.clip.identity
+
+    @property
+    def clip_precision(self) -> str:
+        """The settings' precision, or what the protocol makes of it on this device (`Models.clip_precision`)."""
+        asked = self.settings.protocol.clip_half_on_gpu and self._wanted_device != "cpu"
+        return self.models.clip_precision if asked else self.settings.precision
+
+    @cached_property
+    def rankings(self) -> dict[str, np.ndarray] | None:
+        """Class indices, best first, by image id, int64 [1000] each, where the protocol names a file of them."""
+        path = self.settings.protocol.rankings
+        return read_rankings(resolve(path), self.test.image_ids) if path else None
+
+    @property
+    def rankings_sha256(self) -> dict[str, str]:
+        """sha256 of the file of rankings that the protocol names; empty where it names none."""
+        path = self.settings.protocol.rankings
+        return {path: sources.checked_sha256(path)} if path else {}
+
+    def searched(self, settings: RunSettings) -> list[Searched]:
+        """The test images that a run searches for. Raises UserError as `zeroshot.worlds.protocols.searched`."""
+        protocol, captions = settings.protocol, settings.captions
+        return searched(self.test, protocol, captions, settings.b_max, settings.seed, self.rankings)
 
     @property
     def features(self) -> FeatureExtractor:
@@ -151,7 +176,7 @@ class World:
     @cached_property
     def label_embeddings(self) -> np.ndarray:
         """CLIP embeddings of the labels' prompts, unit vectors float32 [1000, D]."""
-        return self.encode_texts("labels", label_prompts(self.labels, self.settings.protocol))
+        return self.encode_texts("labels", label_prompts(self.settings.protocol))
 
     def encode_texts(self, name: str, texts: list[str]) -> np.ndarray:
         """CLIP embeddings of texts, unit vectors float32 [n, D], cached under the texts and CLIP's identity."""
@@ -180,7 +205,10 @@ class World:
         ranking = self.rank(text)
         stops = np.cumsum([len(image.captions) for image in images])
         parts = zip(images, np.split(text, stops[:-1]), np.split(ranking, stops[:-1]), strict=True)
-        return [Task(i.image_id, t, r, i.caption, i.ranked_by, i.ranked) for i, t, r in parts]
+        return [
+            Task(i.image_id, t, r if i.ranking is None else i.ranking[None], i.caption, i.ranked_by, i.ranked)
+            for i, t, r in parts
+        ]
 
     @cached_property
     def train_scores(self) -> np.ndarray:
@@ -262,7 +290,7 @@ class World:
     def weights_sha256(self, generator: GeneratorSettings) -> dict[str, str]:
         """sha256 of everything that decides a run's numbers."""
         features = self.settings.features.weights
-        known = self.models_sha256(generator) | {features: sources.checked_sha256(features)}
+        known = self.models_sha256(generator) | {features: sources.checked_sha256(features)} | self.rankings_sha256
         return known | {f"data {split}": self.data_identity(split) for split in ("train", "test")}
 
 

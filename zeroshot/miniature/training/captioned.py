@@ -12,7 +12,8 @@ from zeroshot.miniature.renderer import CLUTTER_DIM, NUISANCE_DIM, render
 from zeroshot.miniature.training.batches import IMAGE_SIZE, Labels, normals, soften
 from zeroshot.miniature.training.pool import draw_pool, pictures, shifted
 from zeroshot.miniature.training.stage import step_generators
-from zeroshot.worlds.labels import label_prompt, read_labels
+from zeroshot.miniature.vocabulary import learnt_labels
+from zeroshot.worlds.labels import label_prompt
 
 BIRD_SHARE = 0.6  # of the pool and of each batch; the species described in the test split are none of the labels
 NAMED_SHARE = 0.2  # of a batch: "An image of jay"; what remains are labels described
@@ -24,7 +25,7 @@ class Captioned:
 
     def __init__(self, size: int, seed: int, device: torch.device) -> None:
         rng, self._torch_rng = step_generators(seed, "clip/pool", 0)
-        self.device, self.labels, self.names = device, Labels(device), read_labels()
+        self.device, self.labels, self.names = device, Labels(device), learnt_labels()
         self.birds = [random_bird(rng) for _ in range(int(size * BIRD_SHARE))]
         self._n_labels = size - len(self.birds)  # label pictures: those of label i are i, i + 1000, … of them
         self.pool = draw_pool(size, self._draw, "clip")

@@ -8,6 +8,7 @@ import hashlib
 import io
 import math
 import random
+import re
 import time
 import zipfile
 import zlib
@@ -167,9 +168,11 @@ def _resume(path: Path, identity: str, module: nn.Module, average: nn.Module, op
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     if state["identity"] != identity:
+        theirs, ours = (re.findall(r"\w+=[^,()]+", text) for text in (state["identity"], identity))
+        others = (", ".join(part for part in a if part not in b) for a, b in ((theirs, ours), (ours, theirs)))
         raise UserError(
-            f"{path} was written with [{state['identity']}], this run has [{identity}]: "
-            "give another output folder (output=…) or delete that file to start again"
+            "{} was written with [{}], this run has [{}]: give another output folder (output=…) or delete that file to "
+            "start again".format(path, *others)
         )
     module.load_state_dict(state["module"])
     average.load_state_dict(state["average"])

@@ -144,4 +144,12 @@ REED = Item(
     by_hand="save https://drive.google.com/file/d/0B0ywwgffWnLLZW9uVHNjb2JmNlE/view?resourcekey=0-8y2UVmBHAlG26HafWYNoFQ"
     " as {path}, then run this again with --optional",
 )
-ITEMS = (CLIP, CLIP_SAFETENSORS, SAGAN, BIGGAN, INCEPTION, CUB, CCUB_CAPTIONS, CCUB_SPLIT, REED)
+RANKINGS = Item(
+    name="rankings",
+    purpose="the authors' label rankings, for protocol.rankings=cache:imagenet_labels.pkl only",
+    filename="imagenet_labels.pkl",
+    sources=("gdrive:10Ke_x0IALG9iCUUFXPL3ZDJMZqBVmOuo",),
+    required=False,
+    by_hand="save https://drive.google.com/file/d/10Ke_x0IALG9iCUUFXPL3ZDJMZqBVmOuo/view as {path}",
+)
+ITEMS = (CLIP, CLIP_SAFETENSORS, SAGAN, BIGGAN, INCEPTION, CUB, CCUB_CAPTIONS, CCUB_SPLIT, REED, RANKINGS)
