@@ -20,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
-	reproduce-claims reproduce-page imagine show rehearse benchmark \
+	reproduce-claims reproduce-page verify imagine show rehearse benchmark \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -54,6 +54,9 @@ reproduce-claims: $(READY) ## Each claim of the paper, tested on these numbers
 
 reproduce-page: $(READY) ## The page of what has been made: one file with tables, figures, claims and a gallery
 	$(BIN)/python -m experiments.reproduce page $(OVERRIDES)
+
+verify: $(READY) ## Tables, curves and metrics worked out again from the raw scores: make verify [FOLDER=outputs/…]
+	$(BIN)/python -m experiments.verify "$(or $(FOLDER),outputs/$(or $(WORLD),miniature)/$(or $(PROTOCOL),paper))"
 
 imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
 	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from experiments.grid import GridPlan
 from zeroshot.report import claims, tables
+from zeroshot.report.collect import curve_table
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.report.titles import left_out, setting_of
 from zeroshot.storage.files import write_text
@@ -81,7 +82,7 @@ def write_table3(results: Results) -> str:
 
 
 def write_figure2(results: Results) -> str:
-    """Figure 2, and figure2_log with its fits, as PNG and PDF."""
+    """Figure 2, and figure2_log with its fits, as PNG and PDF; its curves as figure2.csv."""
     from zeroshot.report import figures
 
     what = "mean best CLIP score" if results.curve == "run" else "mean expected best CLIP score"
@@ -90,7 +91,9 @@ def write_figure2(results: Results) -> str:
     for name, draw in (("figure2", figures.figure2), ("figure2_log", figures.figure2_log)):
         paths = figures.save(draw(results.runs, title, results.curve), results.folder / "figures", results.named(name))
         told.append(f"→ {', '.join(map(str, paths))}")
-    return "\n".join(told)
+    path = results.folder / "figures" / f"{results.named('figure2')}.csv"
+    write_text(path, curve_table(results.runs, results.curve).to_csv(index=False))
+    return "\n".join([*told, f"→ {path}"])
 
 
 def write_claims(results: Results) -> str:
