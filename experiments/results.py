@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from experiments.grid import GridPlan
 from zeroshot.report import claims, tables
 from zeroshot.report.collect import curve_table
+from zeroshot.report.over_captions import with_standard_error
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.report.titles import left_out, setting_of
 from zeroshot.storage.files import write_text
@@ -53,7 +54,8 @@ class Results:
 def write_table1(results: Results) -> str:
     """Table 1 as table1.csv, .md and .tex; returns what a person is told, as all writers do."""
     title = f"Table 1: best CLIP score and Fréchet distance ({results.setting}{tables.bias_of(results.runs)})"
-    return _write_table(results, "table1", tables.table1(results.runs), title)
+    table = with_standard_error(tables.table1(results.runs), results.runs)
+    return _write_table(results, "table1", table, title)
 
 
 def write_table2(results: Results) -> str:
