@@ -45,6 +45,8 @@ REFUSED = (
     ("reproduce", "figure2", "curve=bent"),
     ("reproduce", "page", "page.captions=0"),
     ("reproduce", "audit", "protocol.caption=none"),
+    ("reproduce", "first_hour"),
+    ("reproduce", "first_hour", "world=paper", "grid.k=[7]"),
     ("imagine",),
     ("imagine", "prompt="),
     ("imagine", "prompt=a bird", "k=0"),
