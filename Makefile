@@ -20,7 +20,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
-	reproduce-claims reproduce-page imagine show rehearse benchmark \
+	reproduce-claims reproduce-page verify imagine show first-hour rehearse benchmark \
 	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
@@ -55,11 +55,17 @@ reproduce-claims: $(READY) ## Each claim of the paper, tested on these numbers
 reproduce-page: $(READY) ## The page of what has been made: one file with tables, figures, claims and a gallery
 	$(BIN)/python -m experiments.reproduce page $(OVERRIDES)
 
+verify: $(READY) ## Tables, curves and metrics worked out again from the raw scores: make verify [FOLDER=outputs/…]
+	$(BIN)/python -m experiments.verify "$(or $(FOLDER),outputs/$(or $(WORLD),miniature)/$(or $(PROTOCOL),paper))"
+
 imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
 	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))
 
 show: $(READY) ## List finished and unfinished runs
 	$(BIN)/python -m experiments.show $(ARGS)
+
+first-hour: $(READY) ## Before hours are spent: 50 captions against the published numbers (WORLD=paper DEVICE=cuda)
+	$(BIN)/python -m experiments.reproduce first_hour $(OVERRIDES)
 
 rehearse: $(READY) ## What the real run will cost here: true sizes, random weights, no download
 	$(BIN)/python -m experiments.rehearse $(if $(WORLD),world=$(WORLD)) $(if $(DEVICE),device=$(DEVICE)) $(ARGS)

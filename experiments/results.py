@@ -14,6 +14,8 @@ from omegaconf import DictConfig
 
 from experiments.grid import GridPlan
 from zeroshot.report import claims, tables
+from zeroshot.report.collect import curve_table
+from zeroshot.report.over_captions import with_standard_error
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.report.titles import left_out, setting_of
 from zeroshot.storage.files import write_text
@@ -52,7 +54,8 @@ class Results:
 def write_table1(results: Results) -> str:
     """Table 1 as table1.csv, .md and .tex; returns what a person is told, as all writers do."""
     title = f"Table 1: best CLIP score and Fréchet distance ({results.setting}{tables.bias_of(results.runs)})"
-    return _write_table(results, "table1", tables.table1(results.runs), title)
+    table = with_standard_error(tables.table1(results.runs), results.runs)
+    return _write_table(results, "table1", table, title)
 
 
 def write_table2(results: Results) -> str:
@@ -81,7 +84,7 @@ def write_table3(results: Results) -> str:
 
 
 def write_figure2(results: Results) -> str:
-    """Figure 2, and figure2_log with its fits, as PNG and PDF."""
+    """Figure 2, and figure2_log with its fits, as PNG and PDF; its curves as figure2.csv."""
     from zeroshot.report import figures
 
     what = "mean best CLIP score" if results.curve == "run" else "mean expected best CLIP score"
@@ -91,7 +94,9 @@ def write_figure2(results: Results) -> str:
         figure = draw(results.runs, title, results.curve, results.plan.runs[0].protocol.band_ddof)
         paths = figures.save(figure, results.folder / "figures", results.named(name))
         told.append(f"→ {', '.join(map(str, paths))}")
-    return "\n".join(told)
+    path = results.folder / "figures" / f"{results.named('figure2')}.csv"
+    write_text(path, curve_table(results.runs, results.curve).to_csv(index=False))
+    return "\n".join([*told, f"→ {path}"])
 
 
 def write_claims(results: Results) -> str:

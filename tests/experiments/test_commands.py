@@ -11,8 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from experiments.cli import StopRequest
 from experiments.reproduce import main as reproduce_main
 from experiments.run import main as run_main
+from experiments.verify import verify
 from tests.conftest import ROOT, Call, command, with_cache
 
 TINY = ("experiment=tiny", "device=cpu")
@@ -44,7 +46,7 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     names = {path.name for path in (folder / "tables").iterdir()} | {
         path.name for path in (folder / "figures").iterdir()
     }
-    beside = {"table2_thresholds.csv", "claims.csv", "claims.md"}
+    beside = {"table2_thresholds.csv", "claims.csv", "claims.md", "figure2.csv"}
     assert names == beside | {f"table{i}.{s}" for i in (1, 2, 3) for s in ("csv", "md", "tex")} | {
         f"{figure}.{s}" for figure in ("figure1", "figure2", "figure2_log", "figure3") for s in ("png", "pdf")
     }
@@ -57,6 +59,11 @@ def test_reproduce_writes_tables_and_figures(reproduced: Path) -> None:
     assert [name for name, text in titles.items() if few in text] == ["table1", "table3", "claims"]
     page = (folder / "page" / "index.html").read_text(encoding="utf-8")
     assert "World: miniature." in page and "is not there" not in page
+
+
+def test_what_was_reproduced_agrees_with_its_scores(reproduced: Path) -> None:
+    told = verify(variant_folder(reproduced), StopRequest())
+    assert "12 metrics.json" in told and told.count(": 6 rows") == 2 and "figures/figure2.csv: 48 rows" in told
 
 
 def test_figure3_runs_only_what_it_draws(output: Path) -> None:

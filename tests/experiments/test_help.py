@@ -21,6 +21,7 @@ from experiments.rehearse import options as rehearse_options
 from experiments.reproduce import TARGETS
 from experiments.show import options as show_options
 from experiments.study_pool import options as study_options
+from experiments.verify import options as verify_options
 from tests.conftest import ROOT
 from zeroshot.errors import UserError
 
@@ -37,6 +38,7 @@ OPTIONS = {
     "rehearse": rehearse_options,
     "measure_miniature": measure_options,
     "study_pool": study_options,
+    "verify": verify_options,
 }
 PLAIN = tuple(OPTIONS)
 

@@ -22,6 +22,7 @@ ENTRIES = (
     "show",
     "study_pool",
     "train_miniature",
+    "verify",
 )
 REFUSED = (
     ("run", "k=0"),
@@ -44,6 +45,8 @@ REFUSED = (
     ("reproduce", "figure2", "curve=bent"),
     ("reproduce", "page", "page.captions=0"),
     ("reproduce", "audit", "protocol.caption=none"),
+    ("reproduce", "first_hour"),
+    ("reproduce", "first_hour", "world=paper", "grid.k=[7]"),
     ("imagine",),
     ("imagine", "prompt="),
     ("imagine", "prompt=a bird", "k=0"),
@@ -58,6 +61,9 @@ REFUSED = (
     ("show", "somewhere"),
     ("study_pool", "generator=mine"),
     ("measure_miniature", "a", "b"),
+    ("verify",),
+    ("verify", "/nowhere"),
+    ("verify", str(ROOT / "tests")),
 )
 # Runs entry points one after another in one process; prints arguments, exit code and heavy modules of each.
 PROGRAM = """
@@ -105,5 +111,7 @@ def test_a_finished_grid_and_its_list_are_told_without_a_model(output: Path) -> 
     done = command("experiments.reproduce", "table1", *tiny, "device=cpu")
     assert done.returncode == 0, done.stderr
     calls = [("reproduce", target, *tiny) for target in ("table1", "table2", "table3", "claims")]
-    for arguments, code, loaded in outcomes(*calls, ("show", f"output={output}"), ("run", *tiny, "k=1", "seed=42")):
+    (folder,) = map(str, output.glob("miniature/paper+*"))
+    others = (("show", f"output={output}"), ("run", *tiny, "k=1", "seed=42"), ("verify", folder))
+    for arguments, code, loaded in outcomes(*calls, *others):
         assert (code, loaded) == (0, []), arguments

@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from zeroshot.report.claim_measures import NotTested, Numbers, grows_like_log, ninth_of_the_images
-from zeroshot.report.claims import CLAIMS, _published_numbers, claims, in_words, verdict, write_claims
+from zeroshot.report.claims import (
+    CLAIMS,
+    INTERVAL,
+    _published_numbers,
+    claims,
+    in_words,
+    interval,
+    verdict,
+    write_claims,
+)
 
 K, B_MAX = (1, 10, 20, 50, 100, 1000), 20
 SCORE = dict(zip(K, (0.30, 0.34, 0.33, 0.32, 0.31, 0.25), strict=True))
@@ -30,6 +39,8 @@ def runs(
         pd.DataFrame(
             {"image_id": np.repeat(["x", "y"], B_MAX), "b": np.tile(b, 2), "score": scores.ravel()}
         ).to_parquet(path / "scores.parquet")
+        best = SCORE[k] + 0.001 * np.arange(-3, 4) + 0.0002 * np.sin(np.arange(7) * k)  # captions differ more than k do
+        pd.DataFrame({"image_id": list("abcdefg"), "score": best}).to_parquet(path / "selected.parquet")
         distance = DISTANCE[generator][K.index(k)] + 0.5 * seed
         rows.append(
             {"world": world, "generator": generator, "k": k, "seed": seed, "best_clip_score": SCORE[k] + 1e-4 * seed,
@@ -70,7 +81,7 @@ def test_the_published_share_of_images_is_a_ninth() -> None:
 
 def test_a_row_per_claim_and_generator_in_the_contracts_columns(tmp_path: Path) -> None:
     table = claims(runs(tmp_path))
-    assert list(table) == ["claim", "generator", "measured", "holds"]
+    assert list(table) == ["claim", "generator", "measured", "holds", "compared", *INTERVAL]
     assert len(table) == 2 * len(CLAIMS) - 2 and (table.holds == "yes").all()
     assert list(table.generator[:2]) == ["sagan", "biggan"]
 
@@ -162,7 +173,7 @@ def test_part_of_the_grid_is_tested_as_far_as_it_goes(tmp_path: Path, ks: tuple[
 
 def test_the_real_world_shows_the_published_value_and_no_other_does(tmp_path: Path) -> None:
     table = claims(runs(tmp_path, world="paper"))
-    assert list(table) == ["claim", "generator", "measured", "holds", "published"]
+    assert list(table) == ["claim", "generator", "measured", "holds", "published", "compared", *INTERVAL]
     published = table.set_index(["claim", "generator"])["published"]
     assert published.str.contains("highest at k = 10: 0.3113").any() and published.str.contains("1/9.0").any()
     assert (published[published.index.get_level_values(0).str.contains("log b")] == "").all()
@@ -181,3 +192,41 @@ def test_files_name_the_world_and_hold_the_table(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(csv), table)
     assert "world: miniature" in text.read_text() and table.claim[0] in text.read_text()
     assert in_words(table).count("\n") + 1 == len(table) + len(CLAIMS)
+
+
+def test_each_comparison_of_two_scores_has_a_paired_interval_over_captions(tmp_path: Path) -> None:
+    table = claims(runs(tmp_path))
+    sagan = table[table.generator == "sagan"].set_index("claim")
+    compared = sagan.dropna(subset="compared")
+    assert compared["compared"].tolist() == ["k = 10 − k = 20", "k = 10 − k = 1", "k = 10 − k = 1,000"]
+    np.testing.assert_allclose(compared["difference"], [0.01, 0.04, 0.09], atol=3e-4)
+    assert (compared["difference_low"] < compared["difference"]).all()
+    assert (compared["difference"] < compared["difference_high"]).all()
+    assert (compared["difference_high"] - compared["difference_low"] < 6e-4).all()  # captions alone spread by 0.002
+    assert sagan[sagan.compared.isna()][list(INTERVAL)].isna().all(axis=None)
+    told = interval(compared.iloc[0])
+    assert told.startswith("k = 10 − k = 20: +0.0") and ", 95 % +0.0" in told and " … +0.0" in told
+    assert told in in_words(table)
+    text = write_claims(table, "Claims (world: miniature)", tmp_path)[1].read_text()
+    assert told in text and "difference_low" not in text
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"compared": "a − b", "difference": 0.0, "difference_low": -0.001, "difference_high": 0.001},
+            "+0.0000, 95 % −0.0",
+        ),
+        ({"compared": "a − b", "difference": "0.5", "difference_low": "", "difference_high": ""}, "a − b: +0.5000"),
+        ({"compared": "", "difference": "", "difference_low": "", "difference_high": ""}, ""),
+        ({"claim": "of version 0.2"}, ""),
+    ],
+)
+def test_an_interval_in_words(row: dict[str, object], words: str) -> None:
+    told = interval(row)
+    assert (words in told) if words else told == ""
+
+
+def test_scores_that_no_claim_can_compare_have_no_interval(tmp_path: Path) -> None:
+    assert claims(runs(tmp_path, ks=(1, 10)))["compared"].isna().all()

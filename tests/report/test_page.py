@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +174,16 @@ def test_claims_are_words_and_escaped(text: str, document: Document) -> None:
     assert verdicts == ["verdict holds", "verdict does-not-hold", "verdict not-tested"]
     assert "holds" in document.text and "does not hold" in document.text
     assert "k = 1,000 is &lt;worse&gt; than k = 10" in text
+
+
+def test_claims_show_their_interval_where_they_have_one(tmp_path: Path) -> None:
+    path = tmp_path / "claims.csv"
+    path.write_text(
+        "claim,generator,measured,holds,compared,difference,difference_low,difference_high\n"
+        "a,sagan,m,yes,k = 10 − k = 20,0.0037,0.0021,0.0052\nb,sagan,m,yes,,,,\n"
+    )
+    first, second = page.read_claims(path) or []
+    assert first["interval"] == "k = 10 − k = 20: +0.0037, 95 % +0.0021 … +0.0052" and second["interval"] == ""
 
 
 def test_captions_and_labels_cannot_become_markup(

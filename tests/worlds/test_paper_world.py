@@ -110,6 +110,29 @@ def test_from_files_to_tables(downloads: Path, tmp_path: Path, protocol: str) ->
 
 
 @pytest.mark.slow
+def test_the_first_hour(downloads: Path, tmp_path: Path) -> None:
+    overrides = ["captions=3", "b_max=2", "batch_size=4", "protocol.batches_of=2", "protocol.improvements_only=false"]
+    arguments = ["world=paper", "device=cpu", f"clip.weights={downloads / 'clip.pt'}", f"output={tmp_path}"]
+    environment = {"ZEROSHOT_CACHE": str(downloads), "HF_HUB_OFFLINE": "1"}
+    done = command(
+        "experiments.reproduce", "first_hour", *arguments, *overrides, *ANY_NUMBER, timeout=1200, **environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "protocol: released, sagan, biggan, k = 10, 3 captions" in done.stdout
+    assert "Searched: 2 captions, of 3 asked for: this protocol scores whole batches of 2 only." in done.stdout
+    assert (
+        "Not as the released code, whose numbers were published: batches_of=2, improvements_only=False" in done.stdout
+    )
+    assert "published 0.3113; deviation " in done.stdout and "published 0.3045; deviation " in done.stdout
+    assert "chance does not explain it" in done.stdout and "normalisation" in done.stdout
+    (path,) = (tmp_path / "paper").glob("*/grids/k-10_seeds-42/tables/first_hour.csv")
+    table = pd.read_csv(path)
+    deviation = table["best_clip_score"] - table["paper_best_clip_score"]
+    np.testing.assert_allclose(table["in_standard_errors"], deviation / table["best_clip_score_se"])
+    assert table["captions"].tolist() == [2, 2]
+
+
+@pytest.mark.slow
 def test_another_number_of_photographs_is_refused_with_both(downloads: Path, tmp_path: Path) -> None:
     arguments = ["world=paper", f"clip.weights={downloads / 'clip.pt'}", "captions=2", "device=cpu"]
     done = command("experiments.run", *arguments, f"output={tmp_path}", ZEROSHOT_CACHE=str(downloads))

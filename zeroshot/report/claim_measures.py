@@ -33,6 +33,10 @@ class Numbers:
         default_factory=dict
     )  # k -> mean best score, mean over seeds, float64 [b_max]
 
+    by_caption: dict[int, pd.DataFrame] = field(
+        default_factory=dict
+    )  # k -> best score: a row per image id, a column per seed
+
     def between(self) -> list[int]:
         """The k between 1 and 1,000, once both ends are there. Raises NotTested."""
         for k in (1, 1000):
@@ -50,6 +54,8 @@ class Numbers:
 
 # A test returns what was measured, in words, and whether the claim holds; or raises NotTested.
 Test = Callable[[Numbers], tuple[str, bool]]
+# Which two k's best scores a claim compares, the one said to be higher first; or raises NotTested.
+Pair = Callable[[Numbers], tuple[int, int]]
 
 
 def grows_like_log(numbers: Numbers) -> tuple[str, bool]:
@@ -73,17 +79,33 @@ def best_between(numbers: Numbers) -> tuple[str, bool]:
     return f"highest at k = {best:,}: {means[best]:.4f}", best in middle
 
 
+def best_and_next(numbers: Numbers) -> tuple[int, int]:
+    """The k with the highest mean score and the one with the next highest."""
+    numbers.between()
+    first, second = numbers.scores.mean().sort_values(ascending=False, kind="stable").index[:2]
+    return int(first), int(second)
+
+
+def best_against(k: int) -> Pair:
+    """The best intermediate k and this one."""
+
+    def pair(numbers: Numbers) -> tuple[int, int]:
+        return int(numbers.scores[numbers.between()].mean().idxmax()), k
+
+    return pair
+
+
 def scores_lower(k: int) -> Test:
     """A test of whether k scores lower than the best intermediate k, seed by seed."""
 
     def test(numbers: Numbers) -> tuple[str, bool]:
-        best = int(numbers.scores[numbers.between()].mean().idxmax())
+        best = best_against(k)(numbers)[0]
         pairs = numbers.scores[[k, best]].dropna()
         if pairs.empty:
             raise NotTested(f"k = {k:,} and k = {best:,} have no seed in common")
         lower = int((pairs[k] < pairs[best]).sum())
         mean, other = pairs[k].mean(), pairs[best].mean()
-        measured = f"{mean:.4f} against {other:.4f} at k = {best:,} ({_signed(mean - other)}); lower in {lower} of "
+        measured = f"{mean:.4f} against {other:.4f} at k = {best:,} ({signed(mean - other)}); lower in {lower} of "
         return f"{measured}{_counted(len(pairs), 'seed')}", lower == len(pairs)
 
     return test
@@ -166,7 +188,8 @@ def _trend(means: pd.Series) -> str:
     return f"{listed} at k = {', '.join(f'{k:,}' for k in means.index)}; lowest at k = {int(means.idxmin()):,}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """A difference of scores: four digits with a sign."""
     return f"{value:+.4f}".replace("-", "−")
 
 

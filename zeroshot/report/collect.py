@@ -77,3 +77,13 @@ def curves(table: pd.DataFrame, kind: str = "run") -> dict[tuple[str, int], np.n
     """{(generator, k): mean best-score curves of its seeds, float64 [seeds, b_max]} of a collected table."""
     groups = table.groupby(["generator", "k"], sort=True)
     return {(str(g), int(k)): np.stack([curve(path, kind) for path in rows["path"]]) for (g, k), rows in groups}
+
+
+def curve_table(table: pd.DataFrame, kind: str = "run") -> pd.DataFrame:
+    """Figure 2's curves as rows, before any mean over seeds: columns generator, k, seed, b, best_clip_score."""
+    parts = []
+    for generator, k, seed, path in table[["generator", "k", "seed", "path"]].itertuples(index=False):
+        values = curve(path, kind)
+        b = np.arange(1, len(values) + 1)
+        parts.append(pd.DataFrame({"generator": generator, "k": k, "seed": seed, "b": b, "best_clip_score": values}))
+    return pd.concat(parts, ignore_index=True)

@@ -21,6 +21,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from zeroshot.report import page_facts, tables
+from zeroshot.report.claims import interval
 from zeroshot.report.figure2_svg import GEOMETRY, Figure2, figure2_svg
 from zeroshot.report.gallery import gallery
 from zeroshot.report.style import NAMES
@@ -135,8 +136,11 @@ def shown_table(name: str, runs: pd.DataFrame, curve: str = "run") -> Shown:
 
 
 def read_claims(path: Path) -> list[dict[str, str]] | None:
-    """The rows of claims.csv as text; None where it has not been written."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records") if path.exists() else None
+    """The rows of claims.csv as text, each with its `interval` in words; None where it has not been written."""
+    if not path.exists():
+        return None
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+    return [row | {"interval": interval(row)} for row in rows]
 
 
 def curve_numbers(drawn: Figure2) -> dict[str, Any]:
