@@ -18,13 +18,19 @@ import torch
 
 HALF = 1 << 16  # draws are the odd integers from -65535 to 65535
 ROOT_3 = math.sqrt(3)  # half the width of a uniform distribution of variance 1
-STATISTICS = 0.4  # how far BigGAN's statistics move from truncation 0 to 1, at most
+STATISTICS = 0.2  # how far BigGAN's statistics move from truncation 0 to 1, at most
 
 CONSTANTS = {r"num_batches_tracked$": 920_000, r"\.(sigma|gamma)$": 0.7, r"logit_scale$": 4.60517}
 # Standard deviations of what is looked up, and factors for layers at the end of a residual branch or of the network:
 # sums shall not swell, nor pixels saturate.
 LOOKED_UP = {r"\.bn[12]\.(embed[01]|gain|bias)\.weight": 0.3, r"embeddings?(\.weight)?$": 0.5}
-FACTORS = {r"\.conv_3\.weight": 0.5, r"\.conv2d[02]\.": 0.6, r"^conv2d5\.|^generator\.conv_to_rgb\.": 0.15}
+FACTORS = {
+    r"\.(scale|offset)\.weight": 0.2,  # BigGAN's gains and shifts of a class
+    r"\.conv_3\.weight": 0.4,
+    r"\.conv2d[02]\.": 0.6,
+    r"^conv2d5\.": 0.15,
+    r"^generator\.conv_to_rgb\.": 0.07,
+}
 
 
 def state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
