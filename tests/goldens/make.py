@@ -16,6 +16,7 @@ from tests.goldens.golden import sources, write
 PEERS = {  # name of the golden: module of tests.goldens.peers, and where the peer comes from
     "studiogan": ("studiogan", "https://github.com/POSTECH-CVLab/PyTorch-StudioGAN"),
     "studiogan_2021": ("studiogan", "https://github.com/POSTECH-CVLab/PyTorch-StudioGAN"),
+    "openai_clip": ("openai_clip", "https://github.com/openai/CLIP"),
     "biggan": ("biggan", "https://pypi.org/project/pytorch-pretrained-biggan"),
 }
 
