@@ -41,7 +41,8 @@ def numbers(values: torch.Tensor) -> Any:
     """A tensor as lists of numbers for JSON."""
     if values.ndim:
         return [numbers(row) for row in values]
-    return float(f"{float(values):.{DIGITS}g}")
+    digits = DIGITS if values.dtype == torch.float32 else 2 * DIGITS
+    return float(f"{float(values):.{digits}g}")
 
 
 def pixels(images: torch.Tensor) -> dict[str, Any]:
@@ -49,6 +50,11 @@ def pixels(images: torch.Tensor) -> dict[str, Any]:
     step = images.shape[-1] // 8
     grid = images[:, :, step // 2 :: step, step // 2 :: step].flatten(0, 1).flatten(1)  # [3 N, 64]
     return {"grid": numbers(grid), "mean": numbers(images.mean()), "std": numbers(images.std())}
+
+
+def features(rows: torch.Tensor) -> dict[str, Any]:
+    """Of features [1, 2048]: every 64th, and what all of them decide."""
+    return {"some": numbers(rows[0, ::64]), "mean": numbers(rows.mean()), "std": numbers(rows.std())}
 
 
 def assert_pixels(images: torch.Tensor, golden: dict[str, Any], atol: float) -> None:

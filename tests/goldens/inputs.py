@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torchvision.models import inception_v3
 
 from tests.goldens.weights import picture, uniform
 
@@ -56,3 +57,37 @@ def photographs() -> list[Image.Image]:
     """Pictures for CLIP: of its own side, larger, and wide."""
     bytes_ = [picture(f"photograph {side}", side).transpose(1, 2, 0) for side in (224, 256, 320)]
     return [Image.fromarray(np.ascontiguousarray(one)) for one in (bytes_[0], bytes_[1], bytes_[2][:240])]
+
+
+SIDES = (128, 256, 299, 512)  # of the pictures that Inception is given
+
+
+def inception_picture(side: int) -> torch.Tensor:
+    """uint8 [1, 3, side, side]."""
+    return torch.from_numpy(picture("inception", side))[None]
+
+
+def inception_shapes() -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of pt_inception-2015-12-05-6726825d.pth: torchvision's network with 1,008 classes."""
+    with torch.device("meta"):
+        network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+
+
+# Numbers of photographs, of selected images and of features.
+_SETS = {"n > d": (300, 200, 64), "n < d": (40, 30, 128), "n = 2": (2, 2, 16)}
+FRECHET = (*_SETS, "identical, n > d", "identical, n < d")
+
+
+def frechet_features(case: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features float64 [n, d] and [m, d] of two sets that share directions of their spread but not its size."""
+    if case.startswith("identical, "):
+        return (frechet_features(case.removeprefix("identical, "))[0],) * 2
+    n, m, d = _SETS[case]
+    return _spread("photographs", n, d, 0.0), _spread("selected", m, d, 0.25)
+
+
+def _spread(name: str, n: int, d: int, moved: float) -> np.ndarray:
+    own, shared = uniform(f"own {name}", (n, d)).astype(float), uniform(f"shared {name}", (n, 5)).astype(float)
+    widths = uniform(f"widths {name}", (d,), 0.5, 1.0).astype(float)
+    return own * widths + 2 * shared[:, np.arange(d) % 5] + moved

@@ -17,6 +17,8 @@ PEERS = {  # name of the golden: module of tests.goldens.peers, and where the pe
     "studiogan": ("studiogan", "https://github.com/POSTECH-CVLab/PyTorch-StudioGAN"),
     "studiogan_2021": ("studiogan", "https://github.com/POSTECH-CVLab/PyTorch-StudioGAN"),
     "openai_clip": ("openai_clip", "https://github.com/openai/CLIP"),
+    "pytorch_fid": ("pytorch_fid", "https://github.com/mseitzer/pytorch-fid"),
+    "torch_fidelity": ("torch_fidelity", "https://github.com/toshas/torch-fidelity"),
     "biggan": ("biggan", "https://pypi.org/project/pytorch-pretrained-biggan"),
 }
 
