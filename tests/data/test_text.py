@@ -34,6 +34,8 @@ from zeroshot.worlds.parts import DATA
         ("a \x1b[1;31mred\x1b[0m bird", "a  red  bird"),
         ("the bird\x92s \x93long\x94 bill\x85", "the bird’s “long” bill…"),
         ("a\x81b", "a b"),
+        ("MarÃ\xada Ã\x81lvarez, â€œquotedâ€\x9d Å\x8dkami", "María Álvarez, “quoted” ōkami"),
+        ("Ñ\x81Ð¸Ð½Ñ\x8fÑ\x8f Ð¿Ñ\x82Ð¸Ñ\x86Ð°", "синяя птица"),
         ("blue\u200bbird \ufeffblue\u2060bird", "bluebird bluebird"),
         (
             "soft\u00adhyphen, \u200emarks\u200f, \u202egnirts\u202c \u2066isolated\u2069",

@@ -28,6 +28,9 @@ _JOINING = (
 )
 _DRAWN = rf"(?:\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f|{_JOINING}[\ufe00-\ufe0f]?)"
 _SEEN = rf"[0-9#*]\ufe0f\u20e3|{_DRAWN}(?:[\u200c\u200d]?{_DRAWN})*"
+# What cleaning would take out of UTF-8 that was read as Windows-1252: bytes that are no character there and the soft
+# hyphen are the second halves of Á, í, ō, ” and А.
+_HALVES = re.compile(r"[\x81\x8d\x8f\x90\x9d\xad]")
 _PARTS = re.compile(rf"(?P<seen>{_SEEN})|(?P<invisible>{_INVISIBLE})|(?P<lost>{_LOST})|(?P<latin>[\x80-\x9f])")
 
 
@@ -38,6 +41,7 @@ def cleaned(text: str, what: str = "text") -> str:
       U+0080 to U+009F become the characters of Windows-1252 that were meant, where there are such.
     - Zero-width and other ignorable characters, soft hyphens, byte order marks and direction marks go. Joiners and
       variation selectors stay inside emoji and between letters of scripts that join.
+    - Mojibake that this would break is repaired first, as the tokeniser does it (`MarÃ\\xada`, María).
 
     Raises:
         UserError: a surrogate, which is half a character and no text; says where, after `what` it is.
@@ -50,6 +54,10 @@ def cleaned(text: str, what: str = "text") -> str:
             f"{what} {text[:60]!a} is not UTF-8 at character {half.start() + 1}, which is half a character "
             f"(U+{ord(half[0]):04X}): write it again"
         )
+    if _HALVES.search(text):
+        import ftfy  # here, since few texts need it
+
+        text = ftfy.fix_encoding(text)
     return _PARTS.sub(_shown, text)
 
 

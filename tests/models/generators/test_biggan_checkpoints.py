@@ -14,17 +14,14 @@ from pytorch_pretrained_biggan import BigGAN as LibraryBigGAN
 from pytorch_pretrained_biggan import BigGANConfig
 from pytorch_pretrained_biggan.model import CONFIG_NAME, WEIGHTS_NAME, BigGANBatchNorm
 
+from tests.goldens.inputs import BIGGAN
 from tests.models.generators.test_sagan_checkpoints import filled
 from zeroshot.errors import UserError
 from zeroshot.models.checkpoints import BIGGAN_FILES, load_biggan_folder, read_biggan_config, read_checkpoint
 from zeroshot.models.generators.biggan import BigGAN, FusedBatchNorm
 from zeroshot.storage.paths import resolve
 
-# biggan-deep-256's config.json. That of -128 is BigGANConfig's default; -512 goes on with two blocks of width 1.
-LAYERS_256 = [[False, 16, 16], [True, 16, 16], [False, 16, 16], [True, 16, 8], [False, 8, 8], [True, 8, 8]]
-LAYERS_256 += [[False, 8, 8], [True, 8, 4], [False, 4, 4], [True, 4, 2], [False, 2, 2], [True, 2, 1]]
-CONFIG_256 = BigGANConfig(output_dim=256, layers=LAYERS_256).to_dict()
-CONFIG_512 = BigGANConfig(output_dim=512, layers=[*LAYERS_256, [False, 1, 1], [True, 1, 1]]).to_dict()
+CONFIG_256, CONFIG_512 = (BigGANConfig(**BIGGAN[size]).to_dict() for size in (256, 512))
 SMALL = BigGANConfig(output_dim=16, z_dim=8, class_embed_dim=8, channel_width=8, num_classes=5).to_dict()
 SMALL |= {"layers": [[True, 16, 2], [True, 2, 1]], "attention_layer_position": 1}
 

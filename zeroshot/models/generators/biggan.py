@@ -50,8 +50,8 @@ class FusedBatchNorm(nn.Module):
 def statistics_at(table: torch.Tensor, truncation: float) -> torch.Tensor:
     """Row of a statistics table [n_stats, C] at a truncation in (0, 1], linearly interpolated between rows.
 
-    The library takes the two weights of its interpolation the wrong way round, and finds the row below for some exact
-    multiples of its step (0.14, 0.28, 0.56, 0.58, 0.94): hence this function.
+    The library takes the two weights of its interpolation the wrong way round, and so finds the row above or below for
+    some exact multiples of its step (0.14, 0.28, 0.56, 0.58, 0.94): hence this function.
     """
     place = truncation * (len(table) - 1)
     if abs(place - round(place)) < 1e-6:
