@@ -78,7 +78,7 @@ def main(stop: StopRequest) -> None:
 
         from zeroshot.miniature import measure
         from zeroshot.miniature.label_things import BIRD_LABELS
-        from zeroshot.worlds.world import load_world
+        from zeroshot.worlds.by_name import load_world
 
     world = load_world("miniature", cache="outputs/cache")
     figures = measured(world)

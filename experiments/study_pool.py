@@ -37,7 +37,7 @@ def main(stop: StopRequest) -> None:
     check_writable(output)
     with doing("loading PyTorch and open_clip"):
         from zeroshot.benchmark.pool_study import study
-        from zeroshot.worlds.world import load_world
+        from zeroshot.worlds.by_name import load_world
 
     world = load_world("miniature", cache=output / "cache")
     for generator in named or world.generator_names:

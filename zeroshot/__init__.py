@@ -14,7 +14,8 @@ from zeroshot.version import __version__
 if TYPE_CHECKING:
     from zeroshot.report.evaluate import evaluate
     from zeroshot.runs.imagine import SearchResult, search
-    from zeroshot.worlds.world import World, load_world
+    from zeroshot.worlds.by_name import load_world
+from zeroshot.worlds.world import World
 
 __all__ = [
     "EnvironmentFailure",
@@ -32,7 +33,7 @@ _PLACES = {
     "SearchResult": "zeroshot.runs.imagine",
     "World": "zeroshot.worlds.world",
     "evaluate": "zeroshot.report.evaluate",
-    "load_world": "zeroshot.worlds.world",
+    "load_world": "zeroshot.worlds.by_name",
     "search": "zeroshot.runs.imagine",
 }
 

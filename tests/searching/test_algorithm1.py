@@ -17,9 +17,9 @@ from zeroshot.models.clip import Clip
 from zeroshot.models.generators.base import Generator
 
 FIGURE3 = (
-    "this bird has a white breast and crown with red feet and grey wings",
-    "this little bird has a yellow belly and breast with a gray crown and short bill",
-    "a small bird with a blue head and back and a white belly",
+    "small chubby bird with a blue body, and bluish green wings and tail",
+    "a bright orange bird with a small orange beak and a black throat",
+    "this short billed bird has a yellow throat with a greenish malar stripe",
 )
 
 

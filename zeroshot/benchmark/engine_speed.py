@@ -22,7 +22,7 @@ from zeroshot.searching.stages import stages_of
 from zeroshot.worlds.parts import world_parts
 
 TARGET = 0.95  # of the bare models' images per second
-CAPTION = "this bird has a white breast and crown with red feet and grey wings"
+CAPTION = "small chubby bird with a blue body, and bluish green wings and tail"
 OPERATORS = 8  # that the profile names
 
 

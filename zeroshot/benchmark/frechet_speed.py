@@ -15,7 +15,8 @@ from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.inception import InceptionFeatures
 from zeroshot.models.devices import choose_device
 from zeroshot.searching.engine import addresses
-from zeroshot.worlds.world import World, load_world
+from zeroshot.worlds.by_name import load_world
+from zeroshot.worlds.world import World
 
 TARGET = 1e-6  # of the distance itself: how far the two formulas may lie apart
 MIXED = 0.3  # how much neighbouring synthetic features have in common

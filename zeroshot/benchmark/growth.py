@@ -27,8 +27,8 @@ from zeroshot.paper.rehearsal import peak_memory
 from zeroshot.runs.blocks import IMAGES_PER_BLOCK
 from zeroshot.runs.run import run
 from zeroshot.settings import RunSettings, SearchSettings
+from zeroshot.worlds.by_name import load_world
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.world import load_world
 
 TARGET = 0.1  # of the bytes of one more image in float32
 BYTES_PER_VALUE = 4

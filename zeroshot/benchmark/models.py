@@ -9,8 +9,9 @@ from zeroshot.data.base import CaptionedImages
 from zeroshot.models.devices import choose_device
 from zeroshot.paper import rehearsal
 from zeroshot.searching.engine import Engine
+from zeroshot.worlds.by_name import load_world
 from zeroshot.worlds.parts import default_run, world_parts
-from zeroshot.worlds.world import World, load_world
+from zeroshot.worlds.world import World
 
 PHOTOGRAPHS = 64  # captioned ones of true_size, which come from the rehearsal's few
 

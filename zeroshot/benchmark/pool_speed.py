@@ -22,8 +22,8 @@ from zeroshot.benchmark.timing import StopAsked, never, ratios, seconds_of, spre
 from zeroshot.report.collect import collect, curves, images_made
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings, SearchSettings
+from zeroshot.worlds.by_name import load_world
 from zeroshot.worlds.parts import default_run
-from zeroshot.worlds.world import load_world
 
 SOURCES = ("fresh", "pool")
 # Images are counted whole, so a spread below that of rounding says nothing.

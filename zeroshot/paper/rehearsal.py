@@ -38,7 +38,7 @@ from zeroshot.storage.paths import resolve
 from zeroshot.worlds.parts import default_run
 from zeroshot.worlds.world import World
 
-CAPTION = "this bird has a white breast and crown with red feet and grey wings"
+CAPTION = "small chubby bird with a blue body, and bluish green wings and tail"
 PHOTOGRAPHS = 4  # synthetic ones in the rehearsal's test split
 GRID_IMAGES = 2778 * 100 * 6 * 3  # per generator: captions x b x k x seeds
 GRID_SELECTED = 2778 * 6 * 3  # per generator: images whose features are extracted

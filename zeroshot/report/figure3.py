@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 # The captions of the paper's Figure 3.
 PAPER_CAPTIONS = (
-    "this bird has a white breast and crown with red feet and grey wings",
-    "this little bird has a yellow belly and breast with a gray crown and short bill",
-    "a small bird with a blue head and back and a white belly",
+    "small chubby bird with a blue body, and bluish green wings and tail",
+    "a bright orange bird with a small orange beak and a black throat",
+    "this short billed bird has a yellow throat with a greenish malar stripe",
 )
 # Test captions are taken where the search did well, middling and badly: percentiles of their best score.
 PERCENTILES = (90, 50, 10)

@@ -14,12 +14,14 @@ BY_CHANCE = 2.0  # standard errors: two of three deviations are within one of th
 SHARED = (
     "normalisation: CLIP gets the generator's pixels in [-1, 1] as they are, without its mean and standard deviation "
     "(protocol.clip_normalisation=false)",
-    "resize: from the generator's size to 224 px, bilinear and without anti-aliasing; another way moves every image",
+    "resize: from the generator's size to 224 px, bilinear and without anti-aliasing; another way moves every image "
+    "(protocol.clip_resize=bilinear)",
     "wrong checkpoint: CLIP is OpenAI's ViT-B/32 with its quick GELU; captions and split are C-CUB's colour ones",
 )
 OWN = {
     "sagan": (
-        "wrong checkpoint: SAGAN is StudioGAN's of 128 px that the paper used, not the later training on Hugging Face",
+        "wrong checkpoint: SAGAN is StudioGAN's of 128 px that pytorch-pretrained-gans loads, not the later training "
+        "on Hugging Face",
     ),
     "biggan": (
         "truncation: BigGAN draws z from ±2, times 0.4, with batch-norm statistics of 0.4 (protocol.truncation=0.4)",

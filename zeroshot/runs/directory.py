@@ -251,9 +251,10 @@ def as_json(content: dict[str, Any]) -> str:
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:
-    """Where two nested dictionaries differ, as `key: theirs -> ours`."""
+    """Where two nested dictionaries differ, as `key: theirs there, ours asked for`; another version first: it explains
+    the others."""
     found = []
-    for key in sorted(theirs.keys() | ours.keys()):
+    for key in sorted(theirs.keys() | ours.keys(), key=lambda key: (key != "version", key)):
         a, b = theirs.get(key), ours.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{key}.")

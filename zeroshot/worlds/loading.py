@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from zeroshot.checks import check_generator
 from zeroshot.errors import EnvironmentFailure, UserError
 from zeroshot.limits import CLASSES
 from zeroshot.metrics.features import FeatureExtractor, SmallFeatures
@@ -17,7 +18,7 @@ from zeroshot.models.generators.sagan import SAGAN
 from zeroshot.models.identity import NUMBERS
 from zeroshot.models.precision import DTYPES
 from zeroshot.models.weights import load_tensors
-from zeroshot.settings import ClipSettings, FeaturesSettings, GeneratorSettings, check_generator
+from zeroshot.settings import ClipSettings, FeaturesSettings, GeneratorSettings
 from zeroshot.storage.paths import is_packaged, resolve
 from zeroshot.storage.pins import check_pin
 from zeroshot.worlds.sources import clip_places

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zeroshot.checks import whole_batches
 from zeroshot.data.base import CaptionedImages, caption_of, hash_order
 from zeroshot.errors import UserError
-from zeroshot.settings import GeneratorSettings, ProtocolSettings, whole_batches
+from zeroshot.settings import GeneratorSettings, ProtocolSettings
 from zeroshot.worlds.labels import keras_labels, label_prompt, read_labels
 
 # The released code ranks labels in a preparation step with a seed of its own, whatever the seed of a run.

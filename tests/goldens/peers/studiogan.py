@@ -1,4 +1,4 @@
-"""StudioGAN's ImageNet SAGAN, of the repository as it is and as it was when the paper's checkpoint was trained."""
+"""StudioGAN's ImageNet SAGAN, of the repository as it is, and as it was in February 2021."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class BigGANStage(Distillation):
     """The class embedding comes from the attribute network."""
 
     name = "biggan"
-    geometry_share = 0.2  # less varied and sharper than SAGAN, as in the paper
+    geometry_share = 0.2  # less varied than SAGAN
     edges = 1.0
 
     def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:

@@ -67,7 +67,7 @@ CLIP_SAFETENSORS = Item(
 )
 SAGAN = Item(
     name="sagan",
-    purpose="SAGAN, ImageNet 128 px: StudioGAN's checkpoint that the paper used, by way of pytorch-pretrained-gans",
+    purpose="SAGAN, ImageNet 128 px: the checkpoint of StudioGAN's that the released code's library loads",
     filename="studiogan-sagan-128.pth",
     size=168_000_000,  # the generator's 42 million numbers; more where the checkpoint keeps its optimiser too
     sources=("gdrive:1exrZloM2bHYJyU5_v9XUMlNcy5TA6gMN",),
