@@ -166,6 +166,7 @@ def test_c_differences_are_in_the_seeds_spread() -> None:
     assert pool_speed.in_spreads(counts, counts, pool_speed.LEAST_SPREAD_OF_COUNTS) == 0
 
 
+@pytest.mark.slow
 def test_d_one_process_per_point(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "cache").symlink_to(cache)
     ballast = np.ones(200_000_000)  # 1.6 GB that a process started from here must not be charged with

@@ -226,6 +226,7 @@ def variant(output: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_shards_by_the_local_launcher_are_one_run(output: Path) -> None:
     where = (f"output={output}", "hydra/launcher=local", "hydra.launcher.n_jobs=2")
     done = command("experiments.run", "-m", "k=10", "shard=1/2,2/2", *TINY, *where)

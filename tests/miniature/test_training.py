@@ -30,7 +30,9 @@ from zeroshot.worlds.parts import FEATURES, SAGAN
 TINY = StageRecipe(steps=3, batch=12, learning_rate=1e-3, pool=24)
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "biggan" else []) for name in STAGES]
+)
 def test_stopped_and_resumed_equals_undisturbed(name: str, tmp_path: Path) -> None:
     device = torch.device("cpu")
     whole = train(BUILDERS[name](device, 0, TINY), TINY, tmp_path / "whole", seed=0)
@@ -73,7 +75,7 @@ def test_the_command_survives_a_kill_and_writes_pinned_weights(tmp_path: Path) -
     assert len(made["recipe_commit"].removesuffix("-dirty")) == 40 or made["recipe_commit"] == "unknown"
 
 
-@pytest.mark.parametrize("name", ["sagan", "biggan"])
+@pytest.mark.parametrize("name", ["sagan", pytest.param("biggan", marks=pytest.mark.slow)])
 def test_finished_tables_hold_what_the_attribute_network_gives(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,7 @@ def test_finished_tables_hold_what_the_attribute_network_gives(
     torch.testing.assert_close(table, network[:, : table.shape[1]], atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_finishing_goes_on_from_the_distilled_generator_and_is_resumed(tmp_path: Path) -> None:
     features = resolve(FEATURES.weights)
 

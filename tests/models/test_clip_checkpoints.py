@@ -42,7 +42,7 @@ def compare(clip: Clip, direct: nn.Module) -> None:
     assert (text[0] - text[1]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("place", ["file", "folder"])
+@pytest.mark.parametrize("place", [pytest.param("file", marks=pytest.mark.slow), "folder"])
 def test_clip_at_full_size_from_a_file_or_a_folder(tmp_path: Path, direct: nn.Module, place: str) -> None:
     path = tmp_path / ("vit_b_32.pt" if place == "file" else "open_clip_pytorch_model.bin")
     state = direct.state_dict()

@@ -132,6 +132,7 @@ def test_auto_doubles_while_it_pays_and_fits(rates: dict[int, float], fits: int,
     assert find_batch(torch.device("cpu"), rate) == expected
 
 
+@pytest.mark.slow
 def test_auto_is_remembered_on_disk_and_a_runs_path_does_not_depend_on_it(
     world: zeroshot.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +234,7 @@ print(engine.batch_size)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="an address space of limited size is Linux's")
 def test_a_real_failure_to_allocate_halves_the_batch() -> None:
     done = subprocess.run([sys.executable, "-c", REAL], cwd=ROOT, capture_output=True, text=True, timeout=120)

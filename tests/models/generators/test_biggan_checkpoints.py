@@ -59,6 +59,7 @@ def test_the_files_are_the_librarys() -> None:
     assert set(BIGGAN_FILES) == {CONFIG_NAME, WEIGHTS_NAME}
 
 
+@pytest.mark.slow
 def test_biggan_deep_256_at_full_size_gives_the_librarys_images(tmp_path: Path) -> None:
     folder = saved(tmp_path / "biggan-deep-256", CONFIG_256, zip_format=False)  # of 2019, as the published files are
     library = LibraryBigGAN.from_pretrained(str(folder)).eval()
