@@ -33,9 +33,8 @@ class Numbers:
         default_factory=dict
     )  # k -> mean best score, mean over seeds, float64 [b_max]
 
-    by_caption: dict[int, pd.DataFrame] = field(
-        default_factory=dict
-    )  # k -> best score: a row per image id, a column per seed
+    # k -> best score: a row per image id, a column per seed
+    by_caption: dict[int, pd.DataFrame] = field(default_factory=dict)
 
     def between(self) -> list[int]:
         """The k between 1 and 1,000, once both ends are there. Raises NotTested."""
