@@ -22,9 +22,18 @@ from zeroshot.settings import (
     WorldSettings,
 )
 from zeroshot.storage.shard import WHOLE, Shard
+from zeroshot.strategy_settings import (
+    REFINEMENTS,
+    STARTS,
+    PriceSettings,
+    RefineSettings,
+    StartSettings,
+    draws_are_known,
+)
 from zeroshot.worlds.parts import PROTOCOLS, WORLDS
 
 MOST_SHOWN = 1000  # captions of a page
+BY_WORLD = "by_world"  # search.images: as the world says, where a strategy's images can come from a pool
 
 
 @dataclass
@@ -45,6 +54,9 @@ class Experiment:
     batch_size: int | str = II("world.batch_size")
     precision: str = RunSettings.precision
     compile: bool = RunSettings.compile
+    start: StartSettings = MISSING
+    refine: RefineSettings = MISSING
+    prices: PriceSettings = field(default_factory=PriceSettings)
     # Where and on what: no result depends on these.
     device: str = "auto"  # auto, cpu, cuda, cuda:<number>
     output: str = "outputs"
@@ -110,6 +122,9 @@ def register() -> None:
     for name, protocol in PROTOCOLS.items():
         store.store(group="protocol", name=f"{name}_fields", node=protocol)
     store.store(group="search", name="fields", node=SearchSettings)
+    for group, kinds in (("start", STARTS), ("refine", REFINEMENTS)):
+        for name, kind in kinds.items():
+            store.store(group=group, name=f"{name}_fields", node=kind)
 
 
 def run_settings(config: DictConfig) -> RunSettings:
@@ -128,4 +143,6 @@ def run_settings(config: DictConfig) -> RunSettings:
         check_values(key, ks)
     for text in plain.figure3.captions:
         check_text("figure3.captions", text)
+    if plain.search.images == BY_WORLD:
+        plain.search.images = plain.world.images if draws_are_known(plain.start, plain.refine) else "fresh"
     return RunSettings(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(RunSettings)})

@@ -27,6 +27,7 @@ from experiments.config import Imagine, register, run_settings
 from experiments.prompts import KEYS, choose_prompts, take_prompts
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.report import imagined
+from zeroshot.report.titles import strategy_of
 from zeroshot.searching.prompts import Pairs, sentence
 from zeroshot.settings import DataSettings, RunSettings
 from zeroshot.storage.files import check_writable
@@ -78,14 +79,14 @@ def one_prompt(
     best = content["best"]
     return (
         f"{sentence(pairs)}\n"
-        f"  world {world.name}, {settings.generator.name}, k = {settings.k}: "
+        f"  world {world.name}, {settings.generator.name}, k = {settings.k}{strategy_of(settings)}: "
         f"score {best['score']:.4f} at b = {best['b']} of {settings.b_max}, {best['label']}\n"
         f"→ {folder}: {', '.join(imagined.FILES)}{' (made before)' if found else ''}"
     )
 
 
 def search(world: World, settings: RunSettings, pairs: Pairs, done: str, stop: StopRequest) -> zeroshot.SearchResult:
-    """Algorithm 1 with a progress bar that shows the best score so far; asked to stop, it raises Interrupted."""
+    """`zeroshot.search` with a progress bar that shows the best score so far; asked to stop, it raises Interrupted."""
     title = " ".join(sentence(pairs).split())
     title = title if len(title) <= 30 else f"{title[:29]}…"
     with tqdm(total=settings.b_max, desc=title, unit="img", disable=None, leave=False) as bar, one_line_warnings():
@@ -106,6 +107,9 @@ def search(world: World, settings: RunSettings, pairs: Pairs, done: str, stop: S
             b_max=settings.b_max,
             seed=settings.seed,
             batch_size=settings.batch_size,
+            start=settings.start,
+            refine=settings.refine,
+            prices=settings.prices,
             progress=progress,
         )
 

@@ -10,6 +10,7 @@ from experiments.cli import StopRequest, run_as_command
 from experiments.composed import composed
 from experiments.config import Experiment, register, run_settings
 from zeroshot.metrics.bias import bias_note
+from zeroshot.report.titles import strategy_of
 from zeroshot.runs.run import run_path, run_shard
 from zeroshot.storage.shard import Shard
 from zeroshot.worlds.world import World
@@ -33,7 +34,7 @@ def main(config: DictConfig, stop: StopRequest) -> None:
     notes += filter(None, [bias_note(metrics["frechet_images"], metrics["feature_dim"])])
     noted = f" ({', '.join(notes)})" if notes else ""
     print(
-        f"{run_path(output, settings)}: world {metrics['world']}, {settings.search.in_words}, "
+        f"{run_path(output, settings)}: world {metrics['world']}, {settings.search.in_words}{strategy_of(settings)}, "
         f"best CLIP score {metrics['best_clip_score']:.4f}, "
         f"Fréchet distance {metrics['frechet_distance']:.2f}{noted}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"

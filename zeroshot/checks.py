@@ -20,6 +20,8 @@ from zeroshot.limits import (
     check_settings,
     check_values,
 )
+from zeroshot.strategy_checks import check_strategy
+from zeroshot.strategy_settings import draws_are_known
 
 if TYPE_CHECKING:
     from zeroshot.settings import GeneratorSettings, ProtocolSettings, RunSettings
@@ -62,6 +64,12 @@ def check_run(settings: RunSettings) -> None:
         )
     if not 0 < settings.search.share <= 1:
         raise UserError(f"search.share = {settings.search.share}, but allowed is a number above 0 and up to 1")
+    check_strategy(settings.start, settings.refine, settings.prices, settings.k, settings.b_max)
+    if settings.search.images == "pool" and not draws_are_known(settings.start, settings.refine):
+        raise UserError(
+            f"search.images = pool, but start = {settings.start.name} with refine = {settings.refine.name} makes its "
+            "images by their scores: give search=fresh, or start=random or softmax with refine=none"
+        )
     _check_captions(settings)
     check_values("search.k", settings.search.k)
     for k in settings.search.k:

@@ -11,6 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zeroshot.checks import check_run
+from zeroshot.strategy_settings import (
+    NoRefinement,
+    PriceSettings,
+    RandomStart,
+    RefineSettings,
+    StartSettings,
+    strategy_name,
+)
 
 IN_MEMORY = "sha256:"  # begins the `weights` of a generator that was handed over in Python: its identity follows
 
@@ -172,9 +180,18 @@ class RunSettings:
     # Of generator and CLIP: fp32 | tf32 (CUDA) | bf16 | fp16 (CUDA). Scores are summed in float64 whatever it is.
     precision: str = "fp32"
     compile: bool = False  # torch.compile fuses element-wise work; changes last bits
+    # How it is searched: what draws first, what the rest of the budget b_max goes to, and what b counts.
+    start: StartSettings = field(default_factory=RandomStart)
+    refine: RefineSettings = field(default_factory=NoRefinement)
+    prices: PriceSettings = field(default_factory=PriceSettings)
 
     def __post_init__(self) -> None:
         check_run(self)
+
+    @property
+    def strategy(self) -> str:
+        """`random`, which is Algorithm 1, or `<start>+<refine>`."""
+        return strategy_name(self.start, self.refine)
 
     def identity(self) -> dict[str, Any]:
         """Plain nested dictionary of every field."""

@@ -26,9 +26,10 @@ from tests.conftest import ROOT, Call
 from tests.searching.test_prompts import AWKWARD
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.report import imagined
-from zeroshot.runs.imagine import best_draws, checkpoints
+from zeroshot.runs.imagine import best_evaluations, checkpoints
 from zeroshot.searching.algorithm1 import Task, run_tasks
 from zeroshot.searching.prompts import address, weighted
+from zeroshot.searching.trace import Trace
 from zeroshot.storage.locks import locked
 from zeroshot.worlds.parts import default_run
 
@@ -42,7 +43,9 @@ def test_checkpoints_are_one_two_five_ten() -> None:
 def test_steps_are_the_best_at_the_checkpoints_each_once() -> None:
     score = np.zeros(120)
     score[[2, 3, 30, 119]] = (0.5, 0.6, 0.6, 0.9)  # b = 3, 4, 31 (a tie) and 120
-    assert best_draws(score) == [1, 4, 120]
+    assert best_evaluations(Trace(list(range(1, 121)), [0] * 120, score.tolist()), 120) == [0, 3, 119]
+    # Where b skips, the best of what had been paid for: of the 4th, 7th and 10th here.
+    assert best_evaluations(Trace([1, 4, 7, 10], [0] * 4, [0.1, 0.3, 0.2, 0.4]), 11) == [0, 1, 3]
 
 
 def test_the_search_in_blocks_is_algorithm_1_at_once(world: zeroshot.World) -> None:
@@ -63,7 +66,8 @@ def test_the_result_says_how_the_best_was_found(world: zeroshot.World) -> None:
     result = zeroshot.search(world, "a red bird", generator="sagan", k=4, b_max=20, seed=3)
     last = result.steps[-1]
     assert (last.b, last.score, last.label) == (result.b, result.score, result.label) and last.image is result.image
-    assert [step.b for step in result.steps] == best_draws(result.scores)
+    marks = [int(result.scores[:mark].argmax()) + 1 for mark in checkpoints(20)]
+    assert [step.b for step in result.steps] == list(dict.fromkeys(marks))
     assert all(step.score == pytest.approx(result.scores[step.b - 1]) for step in result.steps)
     b, score, label, image = result.steps[0]
     assert (b, label in result.labels, image.size) == (1, True, (64, 64)) and score <= result.score

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from zeroshot.models.clip_text import Reader, Tokenizer, configured_tokenizer, s
 from zeroshot.models.generators.base import check_state
 from zeroshot.models.identity import clip_identity, vocabulary_identity
 from zeroshot.models.precision import arithmetic
-from zeroshot.models.weights import load_tensors
+from zeroshot.models.weights import load_tensors, state_sha256
 from zeroshot.storage.json_files import read_json
 from zeroshot.storage.paths import at_home
 from zeroshot.storage.pins import sha256_of
@@ -146,7 +145,7 @@ class Clip:
             )
         identity = {"model": name, "vocabulary": vocabulary_identity(vocabulary)}
         if config is None:  # no file says what the weights are
-            identity |= {"pretrained": weights, "weights": _state_sha256(module)}
+            identity |= {"pretrained": weights, "weights": state_sha256(module.state_dict())}
         return cls(module, tokenizer, preprocess, identity | (config.identity if config else {}))
 
     @property
@@ -262,12 +261,3 @@ def _check_bounds(key: str, value: Any) -> None:
             _check_bounds(name, part)
     elif isinstance(value, int) and value > most:
         raise ValueError(f"{key} = {value!s:.40}, but at most {most:,} is possible")
-
-
-def _state_sha256(module: nn.Module) -> str:
-    """Hexadecimal sha256 over the names and bytes of a model's tensors."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

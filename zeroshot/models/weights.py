@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -37,3 +39,12 @@ def describe(path: Path) -> dict[str, str]:
     """What the file says of its making (recipe's commit, configuration, seed): the safetensors metadata."""
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})
+
+
+def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
+    """Hexadecimal sha256 over the names and bytes of a model's tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -13,8 +13,9 @@ from zeroshot.limits import check_curve
 from zeroshot.metrics.best_score import mean_best_curve
 from zeroshot.metrics.expected_best import mean_expected_curve
 from zeroshot.runs.directory import read_metrics, read_run_table
+from zeroshot.runs.tables import by_b
 
-ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold")
+ONE_TABLE = ("world", "protocol", "clip", "precision", "captions", "b_max", "threshold", "strategy")
 # By zeroshot.limits.CURVES.
 CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"run": mean_best_curve, "expected": mean_expected_curve}
 
@@ -24,7 +25,8 @@ def collect(runs: Iterable[Path]) -> pd.DataFrame:
 
     Raises UserError for no run at all, and where runs differ in what one table cannot mix (world, protocol, CLIP, …).
     """
-    table = pd.DataFrame([read_metrics(path) | {"path": path} for path in runs])
+    # Runs of 0.2.0 do not say their strategy.
+    table = pd.DataFrame([{"strategy": "random"} | read_metrics(path) | {"path": path} for path in runs])
     if table.empty:
         raise UserError("there is no finished run to report: start with `python -m experiments.reproduce table1`")
     for column in ONE_TABLE:
@@ -65,12 +67,19 @@ def curve(run: Path, kind: str = "run") -> np.ndarray:
         run: a finished run's folder.
         kind: `run`, the running maximum (the paper's), or `expected`, the expected best of b of the same scores.
 
-    Raises UserError for another kind.
+    Where b skips, the best so far is carried on.
+
+    Raises UserError for another kind, and for `expected` of another strategy than Algorithm 1's.
     """
     check_curve(kind)
-    scores = read_run_table(run, "scores.parquet")
-    b_max = int(scores["b"].max())
-    return CURVES[kind](scores["score"].to_numpy().reshape(-1, b_max))
+    metrics, scores = read_metrics(run), read_run_table(run, "scores.parquet")
+    strategy = metrics.get("strategy", "random")
+    if kind == "expected" and strategy != "random":
+        raise UserError(
+            f"curve = expected, but {run} searched by {strategy}, whose images are no exchangeable draws: "
+            "give curve=run"
+        )
+    return CURVES[kind](by_b(scores, metrics["b_max"]))
 
 
 def curves(table: pd.DataFrame, kind: str = "run") -> dict[tuple[str, int], np.ndarray]:

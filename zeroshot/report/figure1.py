@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from zeroshot.report.figure3 import search_texts
 from zeroshot.report.redraw import redraw
 from zeroshot.report.style import NAMES
 from zeroshot.settings import RunSettings
+from zeroshot.strategy_settings import NoRefinement, RandomStart
 from zeroshot.worlds.world import World
 
 CAPTION = "a small blue bird with a white belly"
@@ -51,7 +53,8 @@ class Illustration:
 
 
 def illustrate(world: World, settings: RunSettings, caption: str = CAPTION) -> Illustration:
-    """Search for a caption with a run's settings; keeps the first draws, the winner and the last."""
+    """Algorithm 1 for a caption, else with a run's settings; keeps the first draws, the winner and the last."""
+    settings = dataclasses.replace(settings, start=RandomStart(), refine=NoRefinement())
     (task,), scores = search_texts(world, settings, [caption])
     ranking = task.ranking[0]
     best = int(scores.best_b[0])

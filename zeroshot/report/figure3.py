@@ -21,7 +21,8 @@ from zeroshot.report.redraw import redraw
 from zeroshot.runs.directory import read_run_table
 from zeroshot.runs.imagine import changes
 from zeroshot.runs.run import run_path
-from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
+from zeroshot.runs.strategies import searching
+from zeroshot.searching.algorithm1 import Scores, Task
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.protocols import cut
 from zeroshot.worlds.world import World
@@ -108,7 +109,7 @@ def representative(selected: Sequence[pd.DataFrame | None]) -> list[tuple[str, s
 
 
 def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> tuple[list[Task], Scores]:
-    """Algorithm 1 for typed sentences with a run's generator, k, b_max, seed and protocol; a sentence is its address.
+    """Typed sentences searched for as a run's settings say; a sentence is its address.
 
     Raises UserError for an empty sentence.
     """
@@ -118,8 +119,8 @@ def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> t
     zeros = np.zeros(settings.b_max, dtype=np.int64)
     rankings = world.rank(embeddings)  # [n, 1000]
     tasks = [Task(text, e[None], r[None], zeros, zeros) for text, e, r in zip(texts, embeddings, rankings, strict=True)]
-    engine = world.engine(settings.generator, settings.batch_size)
-    return tasks, run_tasks(engine, tasks, settings.k, settings.b_max, settings.seed)
+    search, _ = searching(world, settings)
+    return tasks, search(world.drawn_by(tasks, settings.start), lambda paid: None)
 
 
 def _selected(output: Path, settings: RunSettings) -> pd.DataFrame | None:
@@ -176,6 +177,7 @@ def _text_rows(world: World, columns: Sequence[RunSettings], wanted: Sequence[tu
         label_index = scores.class_index[rows, won]
         best = {"image_id": texts, "caption": texts, "b": won + 1, "label_index": label_index}
         best |= {"label": [world.labels[i] for i in label_index], "score": scores.score[rows, won]}
+        best |= {"z": scores.z, "class_weights": scores.class_weights} if scores.z else {}
         cells.append(_cells(world, settings, pd.DataFrame(best)))
     return [
         Row(text, note, _photograph(world, _image_with(world, text), text), tuple(column[i] for column in cells))

@@ -19,6 +19,7 @@ from zeroshot.report.redraw import read_settings, redraw
 from zeroshot.report.style import by_name
 from zeroshot.runs.directory import read_run_table
 from zeroshot.runs.imagine import checkpoints
+from zeroshot.strategy_settings import draws_are_known
 from zeroshot.worlds.protocols import cut
 from zeroshot.worlds.world import World
 
@@ -108,13 +109,16 @@ def spread(selected: Sequence[pd.DataFrame], count: int) -> pd.Series:
 
 
 def paths(world: World, run: Path, image_ids: Sequence[str]) -> dict[str, tuple[Shot, ...]]:
-    """The best-so-far images of some test images in a finished run, by image id."""
+    """The best-so-far images of some test images in a finished run, by image id; of a strategy whose
+    images have no address, the best one."""
     settings = read_settings(run)
-    scores = read_run_table(run, "scores.parquet")
+    known = draws_are_known(settings.start, settings.refine)
+    scores = read_run_table(run, "scores.parquet" if known else "selected.parquet")
     scores = scores[scores["image_id"].isin(list(image_ids))]
     kept, marks = [], []
     for _, rows in scores.sort_values("b", kind="stable").groupby("image_id", sort=False):
-        for b, at in best_after(rows["score"].to_numpy()).items():
+        shown = best_after(rows["score"].to_numpy()) if known else {1: (settings.b_max,)}
+        for b, at in shown.items():
             kept.append(rows.iloc[b - 1 : b])
             marks.append(at)
     table = pd.concat(kept, ignore_index=True)

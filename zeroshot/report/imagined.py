@@ -42,7 +42,9 @@ def summary(result: SearchResult, settings: dict[str, Any], provenance: dict[str
         "best": {"b": result.b, "score": result.score, "label": result.label},
         "labels": labels(result),
         "steps": [{"b": step.b, "score": step.score, "label": step.label} for step in result.steps],
+        "strategy": result.strategy,
         "scores": [float(f"{score:.9g}") for score in result.scores],
+        "paid": result.paid.tolist(),
         "files": {name.partition(".")[0]: name for name in FILES if name != "imagine.json"},
         "settings": settings,
         "provenance": provenance,
@@ -123,6 +125,7 @@ def _files(result: SearchResult, settings: dict[str, Any], content: dict[str, An
     world, generator = settings["world"]["name"], settings["generator"]["name"]
     setting = f"world: {world}, generator: {generator}, k = {settings['k']}, b_max = {settings['b_max']}, "
     setting += f"seed = {settings['seed']}"
+    setting += f", strategy: {content['strategy']}" if content["strategy"] != "random" else ""
     best = io.BytesIO()
     result.image.save(best, "png")
     files = {

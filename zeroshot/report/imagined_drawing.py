@@ -45,8 +45,8 @@ def strip(result: SearchResult, setting: str) -> Figure:
 
 
 def curve(result: SearchResult, setting: str) -> Figure:
-    """The score of every image drawn, the running best, and the winner; `setting` names the world."""
-    b = np.arange(1, len(result.scores) + 1)
+    """The score of every evaluation, the running best, and the winner; `setting` names the world."""
+    b = result.paid
     title = _wrapped(sentence(result.prompts), 80)
     figure = Figure(figsize=(6.4, 3.6 + 0.17 * title.count("\n")), layout="constrained")
     axes = figure.subplots()

@@ -14,7 +14,9 @@ from zeroshot.errors import EnvironmentFailure
 from zeroshot.searching.draws import draw
 from zeroshot.searching.engine import Addresses
 from zeroshot.searching.pool import pool_addresses
+from zeroshot.searching.trace import points
 from zeroshot.settings import RunSettings
+from zeroshot.strategy_settings import REFINEMENTS, STARTS
 from zeroshot.worlds.world import World
 
 
@@ -23,7 +25,11 @@ def read_settings(run: Path) -> RunSettings:
     path = run / "config.yaml"
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))["settings"]
-        return _build(RunSettings, settings | {"protocol": _renamed(settings["protocol"])})
+        known: dict[str, Any] = {"protocol": _renamed(settings["protocol"])}
+        for key, kinds in (("start", STARTS), ("refine", REFINEMENTS)):
+            if key in settings:
+                known[key] = kinds[settings[key]["name"]](**settings[key])
+        return _build(RunSettings, settings | known)
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         raise EnvironmentFailure(
             f"{path} cannot be read ({type(error).__name__}: {error}): make the run again"
@@ -50,7 +56,7 @@ def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarra
         world: the run's world.
         settings: the run's settings (generator, seed and batch_size are used).
         rows: columns image_id, b and label_index; and image_index where images come from a pool, which then says,
-            with label_index and seed, which image it is.
+            with label_index and seed, which image it is; or z and class_weights, which tell it without an address.
 
     Returns:
         uint8 [n, S, S, 3], in the order of the rows.
@@ -58,6 +64,9 @@ def redraw(world: World, settings: RunSettings, rows: pd.DataFrame) -> np.ndarra
     engine = world.engine(settings.generator, settings.batch_size)
     z_dim = engine.generator.z_dim
     class_index = rows["label_index"].to_numpy(dtype=np.int64)
+    if "z" in rows:
+        z, weights = rows["z"].tolist(), rows["class_weights"].tolist()
+        return engine.pictures(points(z, class_index.tolist(), weights))
     if "image_index" in rows:
         image_index = rows["image_index"].to_numpy(dtype=np.int64)
         return engine.pictures(pool_addresses(settings.seed, class_index, image_index, z_dim))
@@ -73,7 +82,9 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
     types = get_type_hints(kind)
     return kind(
         **{
-            key: _build(types[key], value) if dataclasses.is_dataclass(types.get(key)) else value
+            key: _build(types[key], value)
+            if dataclasses.is_dataclass(types.get(key)) and isinstance(value, dict)
+            else value
             for key, value in values.items()
         }
     )

@@ -14,7 +14,13 @@ def setting_of(runs: Sequence[RunSettings]) -> str:
     return (
         f"world: {shared.world.name}, protocol: {shared.protocol.name}, {what_of(runs)}, "
         f"{shared.captions} captions, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
+        f"{strategy_of(shared)}"
     )
+
+
+def strategy_of(settings: RunSettings) -> str:
+    """`, strategy: amortised+gradient`; empty for Algorithm 1."""
+    return "" if settings.strategy == "random" else f", strategy: {settings.strategy}"
 
 
 def what_of(runs: Sequence[RunSettings]) -> str:

@@ -12,11 +12,24 @@ from PIL import Image
 
 from zeroshot.data.text import cleaned
 from zeroshot.limits import check_batch_size, check_settings
-from zeroshot.searching.algorithm1 import Scores, Task, draw_in_words, run_tasks
-from zeroshot.searching.engine import Addresses, addresses
+from zeroshot.runs.strategies import StrategySearch
+from zeroshot.searching.algorithm1 import Task, draw_in_words, run_tasks
+from zeroshot.searching.driver import How
+from zeroshot.searching.engine import Addresses, Engine
 from zeroshot.searching.faults import addressed
 from zeroshot.searching.prompts import Pairs, Prompt, address, combined, weighted
+from zeroshot.searching.trace import Trace
 from zeroshot.settings import GeneratorSettings
+from zeroshot.strategy_checks import check_strategy
+from zeroshot.strategy_settings import (
+    PriceSettings,
+    RefineSettings,
+    StartSettings,
+    draws_are_known,
+    refinement_named,
+    start_named,
+    strategy_name,
+)
 from zeroshot.worlds.world import World
 
 
@@ -36,13 +49,15 @@ class SearchResult:
     image: Image.Image
     score: float
     label: str
-    scores: np.ndarray  # float32 [b_max], in the order drawn
-    b: int  # which draw won, counted from 1
+    scores: np.ndarray  # float32 [evaluations], in their order; [b_max] of Algorithm 1
+    paid: np.ndarray  # the price up to each, int64; 1, 2, 3 … of Algorithm 1
+    b: int  # the winner's, counted from 1
     labels: list[str]  # the top k, most similar first
     similarities: np.ndarray  # theirs to the prompt, float32 [k]
     label_indices: np.ndarray  # and their ImageNet class indices, int64 [k]
     steps: list[Step]  # the best after 1, 2, 5, 10, 20, 50 … images, each once; the last is the winner
     prompts: Pairs  # what was searched for
+    strategy: str  # `random`, which is Algorithm 1, or `<start>+<refine>`
 
 
 def search(
@@ -54,9 +69,12 @@ def search(
     b_max: int = 100,
     seed: int = 42,
     batch_size: int | str = 64,
+    start: str | StartSettings = "random",
+    refine: str | RefineSettings = "none",
+    prices: PriceSettings | None = None,
     progress: Callable[[int, float], None] = lambda drawn, best: None,
 ) -> SearchResult:
-    """Search for the image that fits a sentence best (Algorithm 1).
+    """Search for the image that fits a sentence best: Algorithm 1, or another strategy (docs/search.md).
 
     Args:
         world: from `load_world`.
@@ -66,14 +84,18 @@ def search(
             texts' vectors, and every score and similarity is the cosine with it (`zeroshot.searching.prompts`).
         generator: one of `world.generator_names`, or a generator's settings.
         k: labels kept, 1 … 1,000.
-        b_max: images drawn, at least 1.
+        b_max: images drawn, at least 1; of another strategy, the price of its evaluations.
         seed: at least 0; the same texts and seed draw the same z's, whatever their weights.
         batch_size: images at a time, or auto; changes the last bits of a score on CPUs.
-        progress: told after each batch how many images are drawn and the best score so far; what it raises ends the
-            search.
+        start, refine: what draws first and what the rest of b_max goes to, by name or with settings of its own
+            (`zeroshot.strategy_settings`). random and none are Algorithm 1.
+        prices: what an evaluation that is more than an image counts; None: the usual ones.
+        progress: told after each batch what is paid, which is how many images are drawn, and the best score so far;
+            what it raises ends the search.
 
     Raises:
-        UserError: empty prompt, weights that cancel or are no numbers, unknown generator, or a number out of range.
+        UserError: empty prompt, weights that cancel or are no numbers, unknown generator or strategy, one that this
+            generator cannot do, or a number out of range.
 
     Example:
         >>> world = load_world("miniature")  # doctest: +SKIP
@@ -83,6 +105,9 @@ def search(
     pairs = weighted(prompt)
     check_settings(k, b_max, seed)
     check_batch_size(batch_size)
+    how = How(start_named(start), refinement_named(refine), prices or PriceSettings())
+    check_strategy(how.start, how.refine, how.prices, k, b_max)
+    generator = world.generator_settings(generator) if isinstance(generator, str) else generator
     for line in (line for text, _ in pairs for line in changes(world, text)):
         warnings.warn(line, stacklevel=2)
     pairs = tuple((cleaned(text), weight) for text, weight in pairs)
@@ -92,37 +117,39 @@ def search(
     zeros = np.zeros(b_max, dtype=np.int64)
     task = Task(address(pairs), text, world.rank(text), zeros, zeros)
 
-    blocks: list[Scores] = []
-    best = -np.inf
-    at_once = engine.batch_size
-    for b_start in range(1, b_max + 1, at_once):
-        b_stop = min(b_start + at_once, b_max + 1)
-        blocks.append(run_tasks(engine, [task], k, b_stop - 1, seed, b_start=b_start))
-        best = max(best, float(blocks[-1].score.max()))
-        progress(b_stop - 1, best)
-    score = np.concatenate([block.score[0] for block in blocks])  # [b_max]
-    class_index = np.concatenate([block.class_index[0] for block in blocks])  # [b_max]
-
-    bests = best_draws(score)
-    latents = [addresses(seed, task.image_id, b, b + 1, task.top(k, b, b + 1), engine.generator.z_dim) for b in bests]
-    with addressed(lambda row: f"{draw_in_words(task, bests[row], seed)}, k = {k}"):
-        pictures = engine.pictures(Addresses.join(latents))
+    where: Addresses
+    if draws_are_known(how.start, how.refine):
+        task = world.drawn_by([task], how.start)[0]
+        trace = _drawn(engine, task, k, b_max, seed, progress)
+        bests = best_evaluations(trace, b_max)
+        z_dim = engine.generator.z_dim
+        where = Addresses.join([task.draws(seed, k, row + 1, row + 2, z_dim) for row in bests])
+    else:
+        strategy = StrategySearch(world, generator, how, engine.batch_size)
+        small = world.engine(generator, min(engine.batch_size, how.at_once))  # a batch is padded to its size
+        trace = strategy.run(small, [task], k, b_max, seed, lambda t: progress(t[0].paid, t[0].best_score))[0]
+        bests = best_evaluations(trace, b_max)
+        where = trace.points(bests)
+    with addressed(lambda row: f"{draw_in_words(task, trace.b[bests[row]], seed)}, k = {k}"):
+        pictures = engine.pictures(where)
     steps = [
-        Step(b, float(score[b - 1]), world.labels[int(class_index[b - 1])], Image.fromarray(picture))
-        for b, picture in zip(bests, pictures, strict=True)
+        Step(trace.b[row], trace.score[row], world.labels[trace.class_index[row]], Image.fromarray(picture))
+        for row, picture in zip(bests, pictures, strict=True)
     ]
     kept = task.ranking[0, :k]
     return SearchResult(
         image=steps[-1].image,
         score=steps[-1].score,
         label=steps[-1].label,
-        scores=score.astype(np.float32),
+        scores=np.array(trace.score, dtype=np.float32),
+        paid=np.array(trace.b),
         b=steps[-1].b,
         labels=[world.labels[int(i)] for i in kept],
         similarities=(world.label_embeddings[kept].astype(np.float64) @ text[0].astype(np.float64)).astype(np.float32),
         label_indices=kept,
         steps=steps,
         prompts=pairs,
+        strategy=strategy_name(how.start, how.refine),
     )
 
 
@@ -132,12 +159,27 @@ def checkpoints(b_max: int) -> list[int]:
     return [*(mark for mark in marks if mark < b_max), b_max]
 
 
-def best_draws(score: np.ndarray) -> list[int]:
-    """The draws (counted from 1) that are best after 1, 2, 5, 10 … images, each once; `score` is float [b_max].
+def best_evaluations(trace: Trace, b_max: int) -> list[int]:
+    """The evaluations (counted from 0) that are best after 1, 2, 5, 10 … b_max, each once.
 
-    Ties go to the lower b, as in Algorithm 1.
+    Ties go to the earlier one, as in Algorithm 1.
     """
-    return list(dict.fromkeys(int(score[:mark].argmax()) + 1 for mark in checkpoints(len(score))))
+    score = np.array(trace.score)
+    counts = [int(np.searchsorted(trace.b, mark, side="right")) for mark in checkpoints(b_max)]
+    return list(dict.fromkeys(int(score[:count].argmax()) for count in counts if count))
+
+
+def _drawn(engine: Engine, task: Task, k: int, b_max: int, seed: int, progress: Callable[[int, float], None]) -> Trace:
+    """Algorithm 1, a batch at a time; its images are told by their addresses."""
+    trace = Trace()
+    for b_start in range(1, b_max + 1, engine.batch_size):
+        b_stop = min(b_start + engine.batch_size, b_max + 1)
+        scores = run_tasks(engine, [task], k, b_stop - 1, seed, b_start=b_start)
+        trace.b += range(b_start, b_stop)
+        trace.class_index += scores.class_index[0].tolist()
+        trace.score += scores.score[0].tolist()
+        progress(b_stop - 1, trace.best_score)
+    return trace
 
 
 def changes(world: World, text: str) -> list[str]:

@@ -17,6 +17,7 @@ from zeroshot.runs.pooled import pooled_winners
 from zeroshot.searching.algorithm1 import Scores, Task, draw_in_words, winners
 from zeroshot.searching.engine import Addresses, Engine
 from zeroshot.searching.faults import FaultAt, addressed
+from zeroshot.searching.trace import points
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.protocols import Searched
@@ -62,10 +63,7 @@ def count_changed(world: World, images: list[Searched]) -> int:
 
 def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> dict[str, Any]:
     """Generate the selected images again and measure: what metrics.json holds but for seconds and counts of texts."""
-    if scores.image_index is None:
-        selected = winners(engine, tasks, scores, settings.k, settings.seed)
-    else:
-        selected = pooled_winners(scores, settings.seed, engine.generator.z_dim)
+    selected = selected_images(engine, settings, tasks, scores)
     kept = np.flatnonzero(scores.best_b > settings.protocol.improvements_only)  # all, or those with b > 1
 
     def draw(row: int) -> str:
@@ -78,7 +76,6 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
     with addressed(draw):
         found = image_features(world, engine, selected[kept], as_saved(world.clip, settings.protocol))
     features = check_rows(found, name)
-    images = scores.score.size
     return {
         "best_clip_score": best_clip_score(scores.score),
         "frechet_distance": frechet_distance(world.test_features, features),
@@ -93,12 +90,24 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
         "protocol": settings.protocol.name,
         "clip": world.clip.identity["model"],
         "precision": settings.precision,
-        "images": images,
+        "strategy": settings.strategy,
+        "evaluations": int((scores.evaluated * np.arange(1, settings.b_max + 1)).max(axis=1).sum()),  # their price
+        "images": int(scores.evaluated.sum()),
         "images_generated": len(kept),
         "distinct_selected": len(np.unique(selected.latent[:, 0])),
         "frechet_images": min(len(features), len(world.test_features)),  # on the side that has fewer
         "feature_dim": world.features.dim,
     }
+
+
+def selected_images(engine: Engine, settings: RunSettings, tasks: list[Task], scores: Scores) -> Addresses:
+    """What the best image of each task is generated of again."""
+    if scores.z is not None and scores.class_weights is not None:
+        best = scores.class_index[np.arange(len(tasks)), scores.best_b - 1]
+        return points(scores.z, best.tolist(), scores.class_weights)
+    if scores.image_index is not None:
+        return pooled_winners(scores, settings.seed, engine.generator.z_dim)
+    return winners(engine, tasks, scores, settings.k, settings.seed)
 
 
 def image_features(

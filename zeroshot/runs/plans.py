@@ -27,6 +27,8 @@ def pools_folder(output: Path, settings: RunSettings) -> Path:
 
 def planned_k(settings: RunSettings) -> list[int]:
     """The k that a pool is planned for, the run's own among them."""
+    if settings.start.name != "random":
+        return [settings.k]  # the same draws at every k
     return sorted({*settings.search.k, settings.k})
 
 
@@ -48,11 +50,12 @@ def plan_of(world: World, settings: RunSettings, images: list[Searched], output:
         "share": settings.search.share,
         "seed": settings.seed,
         "z_dim": z_dim,
+        "start": dataclasses.asdict(settings.start),
         "version": __version__,
     }
 
     def compute() -> np.ndarray:
-        tasks = world.tasks(images)
+        tasks = world.tasks(images, settings.start)
         drawn = [classes_drawn(tasks, k, settings.b_max, settings.seed, z_dim) for k in ks]
         return make_plan(drawn, CLASSES, settings.search.share).depth
 

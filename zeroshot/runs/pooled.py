@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from zeroshot.searching.algorithm1 import Scores, Task, check_finite
 from zeroshot.searching.engine import Addresses
 from zeroshot.searching.pool import Broken, Pool, pool_addresses
 from zeroshot.searching.pool_plan import Plan, classes_drawn, images_taken
-from zeroshot.settings import RunSettings
+from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.shard import WHOLE, Shard
 from zeroshot.version import __version__
 from zeroshot.worlds.protocols import Searched, in_protocol
@@ -79,6 +80,22 @@ def pooled_winners(scores: Scores, seed: int, z_dim: int) -> Addresses:
     return pool_addresses(seed, scores.class_index[rows, won], scores.image_index[rows, won], z_dim)
 
 
+def pool_identity(world: World, generator: GeneratorSettings, batch_size: int | str) -> dict[str, Any]:
+    """All that decides the embedding of an image with a given z and class."""
+    protocol = world.settings.protocol
+    return {
+        "generator": dataclasses.asdict(in_protocol(generator, protocol)),
+        "weights_sha256": world.generator_sha256(generator),
+        "clip": world.clip_identity,
+        "clip_resize": protocol.clip_resize,
+        "clip_normalisation": protocol.clip_normalisation,
+        "batch_size": batch_size,
+        "precision": world.settings.precision,
+        "compile": world.settings.compile,
+        "version": __version__,
+    }
+
+
 def pooled_search(
     world: World, settings: RunSettings, images: list[Searched], output: Path, plan: Plan | None = None
 ) -> PooledSearch:
@@ -89,21 +106,12 @@ def pooled_search(
         output: root of all outputs.
         plan: of another depth than the run's own, which `zeroshot.runs.plans.plan_of` gives.
     """
-    identity = {
-        "generator": dataclasses.asdict(in_protocol(settings.generator, settings.protocol)),
-        "weights_sha256": world.generator_sha256(settings.generator),
-        "clip": world.clip_identity,
-        "clip_normalisation": settings.protocol.clip_normalisation,
-        "batch_size": settings.batch_size,
-        "precision": settings.precision,
-        "compile": settings.compile,
-        "version": __version__,
-    }
+    identity = pool_identity(world, settings.generator, settings.batch_size)
     name = f"{settings.generator.name}-{digest_of(identity | {'seed': settings.seed})}"
 
     def name_draw(search: PooledSearch, image: Broken) -> str:
         for k in (settings.k, *planned_k(settings)):
-            class_index, image_index = search.draws(world.tasks(images), k, settings.b_max)
+            class_index, image_index = search.draws(world.tasks(images, settings.start), k, settings.b_max)
             here = np.argwhere((class_index == image.class_index) & (image_index == image.image_index))
             if len(here):
                 return f"caption of {images[here[0, 0]].image_id}, b = {here[0, 1] + 1}, k = {k}"

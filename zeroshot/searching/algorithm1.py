@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.searching.engine import Addresses, Engine, addresses
+from zeroshot.searching.draws import by_probability, choose_rank, draw
+from zeroshot.searching.engine import Addresses, Engine
 from zeroshot.searching.faults import addressed
 
 
@@ -32,11 +33,23 @@ class Task:
     caption: np.ndarray  # which caption the b-th image is scored with, int64 [b_max]
     ranked_by: np.ndarray  # and whose ranking its class is drawn from, int64 [b_max]
     ranked: bool = True  # False: its classes are drawn from all labels, whatever k
+    # start = softmax: of all labels in their ranking, float64 [n, classes]; None: uniform over the top k
+    probability: np.ndarray | None = None
 
     def top(self, k: int, b_start: int, b_stop: int) -> np.ndarray:
         """The top k class indices at b_start … b_stop - 1, int64 [b_stop - b_start, k]."""
         kept = k if self.ranked else self.ranking.shape[1]
         return self.ranking[self.ranked_by[b_start - 1 : b_stop - 1], :kept]
+
+    def draws(self, seed: int, k: int, b_start: int, b_stop: int, z_dim: int) -> Addresses:
+        """Its draws b_start … b_stop - 1 by their address: y uniformly from the top k, or by `probability`."""
+        drawn, top = draw(seed, self.image_id, b_start, b_stop, z_dim), self.top(k, b_start, b_stop)
+        if self.probability is None:
+            rank = choose_rank(drawn.label, top.shape[1])
+            return Addresses(drawn.latent, top[np.arange(len(rank)), rank])
+        ranked_by = self.ranked_by[b_start - 1 : b_stop - 1]
+        rows = zip(drawn.label, self.probability[ranked_by], self.ranking[ranked_by], strict=True)
+        return Addresses(drawn.latent, np.array([by_probability(*row) for row in rows], dtype=np.int64))
 
 
 def rank_labels(text_embeddings: torch.Tensor, label_embeddings: torch.Tensor) -> torch.Tensor:
@@ -60,11 +73,21 @@ class Scores:
     """What a search leaves: for each task and b the class drawn, int64 [tasks, b_max], and its score, float64.
 
     `image_index`, int64 [tasks, b_max], says which image of its class it was where images come from a shared pool.
+    Of other strategies than Algorithm 1, b is the price paid, at which there may be no evaluation: class -1 and score
+    -inf. They leave the z of each task's best image, float32 [z_dim], and its weights of classes, float32 [classes], or
+    None where it has one class.
     """
 
     class_index: np.ndarray
     score: np.ndarray
     image_index: np.ndarray | None = None
+    z: list[np.ndarray] | None = None
+    class_weights: list[np.ndarray | None] | None = None
+
+    @property
+    def evaluated(self) -> np.ndarray:
+        """Where there is an evaluation, bool [tasks, b_max]."""
+        return self.class_index >= 0
 
     @property
     def best_b(self) -> np.ndarray:
@@ -81,9 +104,7 @@ def run_tasks(engine: Engine, tasks: list[Task], k: int, b_max: int, seed: int, 
     wrong, naming the address.
     """
     z_dim = engine.generator.z_dim
-    where = Addresses.join(
-        [addresses(seed, task.image_id, b_start, b_max + 1, task.top(k, b_start, b_max + 1), z_dim) for task in tasks]
-    )
+    where = Addresses.join([task.draws(seed, k, b_start, b_max + 1, z_dim) for task in tasks])
     text = np.concatenate([task.text[task.caption[b_start - 1 : b_max]] for task in tasks])  # [tasks * images, D]
 
     def name(row: int) -> str:
@@ -115,10 +136,5 @@ def draw_in_words(task: Task, b: int, seed: int) -> str:
 
 def winners(engine: Engine, tasks: list[Task], scores: Scores, k: int, seed: int) -> Addresses:
     """Addresses of the best image of each task, to generate it again (scores are stored, images are not)."""
-    z_dim = engine.generator.z_dim
-    return Addresses.join(
-        [
-            addresses(seed, task.image_id, b, b + 1, task.top(k, b, b + 1), z_dim)
-            for task, b in zip(tasks, scores.best_b.tolist(), strict=True)
-        ]
-    )
+    z_dim, best = engine.generator.z_dim, scores.best_b.tolist()
+    return Addresses.join([task.draws(seed, k, b, b + 1, z_dim) for task, b in zip(tasks, best, strict=True)])

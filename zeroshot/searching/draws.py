@@ -47,3 +47,16 @@ def draw(seed: int, image_id: str, b_start: int, b_stop: int, z_dim: int) -> Dra
 def choose_rank(uniform: np.ndarray, k: int) -> np.ndarray:
     """y ~ Uniform{0 … k - 1} as a rank among the top k: floor(u * k), int64."""
     return np.minimum((uniform * k).astype(np.int64), k - 1)
+
+
+def by_probability(uniform: np.ndarray | float, probability: np.ndarray, class_index: np.ndarray) -> np.ndarray:
+    """The classes int64 [n] (or one) at which the sum of probabilities [m] of `class_index` [m] passes uniforms [n]."""
+    cumulative = np.cumsum(probability)
+    place = np.searchsorted(cumulative / cumulative[-1], uniform, side="right")
+    return class_index[np.minimum(place, len(class_index) - 1)]
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """float64 [..., n] -> probabilities [..., n]."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -38,8 +39,27 @@ class Addresses:
     def __len__(self) -> int:
         return len(self.class_index)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> Addresses:
-        return Addresses(self.latent[rows], self.class_index[rows])
+    def __getitem__(self, rows: slice | np.ndarray) -> Self:
+        return self._each(lambda column: column[rows])
+
+    def padded(self, size: int) -> Self:
+        """As many as a batch's physical size, the last one repeated."""
+        more = size - len(self)
+        return self._each(lambda column: np.pad(column, ((0, more), (0, 0))[: column.ndim], mode="edge"))
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> Self:
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed: dict[str, Any] = {name: None if column is None else change(column) for name, column in columns.items()}
+        return type(self)(**changed)
+
+    def z(self, generator: Generator) -> torch.Tensor:
+        """The generator's own z, float32 [n, z_dim] on the host."""
+        return generator.latent(torch.from_numpy(self.latent))
+
+    @property
+    def classes(self) -> torch.Tensor:
+        """What the generator takes beside z: class indices int64 [n], or weights float32 [n, classes] of mixtures."""
+        return torch.from_numpy(self.class_index)
 
     @staticmethod
     def join(parts: list[Addresses]) -> Addresses:
@@ -47,6 +67,21 @@ class Addresses:
         return Addresses(
             np.concatenate([part.latent for part in parts]), np.concatenate([part.class_index for part in parts])
         )
+
+
+@dataclass(frozen=True)
+class Points(Addresses):
+    """Images by the generator's own z, `latent` float32 [n, z_dim], and maybe by weights of a mixture of classes,
+    float32 [n, classes]; `class_index` is then the largest."""
+
+    class_weights: np.ndarray | None = None
+
+    def z(self, generator: Generator) -> torch.Tensor:
+        return torch.from_numpy(self.latent)
+
+    @property
+    def classes(self) -> torch.Tensor:
+        return super().classes if self.class_weights is None else torch.from_numpy(self.class_weights)
 
 
 def addresses(seed: int, image_id: str, b_start: int, b_stop: int, top_k: np.ndarray, z_dim: int) -> Addresses:
@@ -78,8 +113,9 @@ class Engine:
         self.generator, self.clip, self.batch_size = generator, clip, batch_size
         self.device = clip.device  # a generator need not have parameters
         self.own = isinstance(generator, OwnGenerator)
-        generate = torch.compile(generator, dynamic=False) if compiled else generator
-        self.generate = self._as_guest(generate) if self.own else generate
+        self.generate_plainly = self._as_guest(generator) if self.own else generator  # for gradients, too
+        compiling = torch.compile(generator, dynamic=False) if compiled else generator
+        self.generate = self._as_guest(compiling) if self.own else compiling
         self._encode = torch.compile(clip.forward, dynamic=False) if compiled else clip.forward
         self.compiled = compiled
 
@@ -104,8 +140,8 @@ class Engine:
         while start < len(where):
             try:
                 with self.computing():
-                    for rows, z, class_index in self._inputs(where, start):
-                        images = self.generate(z, class_index)
+                    for rows, z, classes in self._inputs(where, start):
+                        images = self.generate(z, classes)
                         if watch:
                             watch.add(images)
                         part = finish(images)[: rows.stop - rows.start]
@@ -119,7 +155,7 @@ class Engine:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                self._halve(str(error).splitlines()[0] if str(error) else type(error).__name__)
+                self.halve(error)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seen = watch.fault() if watch else None
@@ -136,9 +172,9 @@ class Engine:
                 self.compiled and isinstance(error, torch._dynamo.exc.TorchDynamoException)
             )
 
-        def call(z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
+        def call(z: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
             with named(self.generator.called, "failed", ours), put_back(ARITHMETIC):
-                return generate(z, class_index)
+                return generate(z, classes)
 
         return call
 
@@ -165,22 +201,22 @@ class Engine:
         watch = Watch()
         try:
             with self.computing():
-                for _, z, class_index in self._inputs(where, 0):
-                    watch.add(self.generate(z, class_index))
+                for _, z, classes in self._inputs(where, 0):
+                    watch.add(self.generate(z, classes))
         except GuestFault as fault:
             return fault.what
         return watch.fault()
 
     def _inputs(self, where: Addresses, start: int) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-        """Yield (rows, z [batch, z_dim], class_index [batch]) on the device, each made while the one before is used.
+        """Yield (rows, z [batch, z_dim], classes) on the device, each made while the one before is used.
 
         A user's own z is made in between instead: what its code changes meanwhile must not meet a batch.
         """
         slices = [slice(at, min(at + self.batch_size, len(where))) for at in range(start, len(where), self.batch_size)]
         between = isinstance(self.generator, OwnGenerator) and self.generator.has_latent
         made = (self._input(where, rows) for rows in slices) if between else self._ahead(where, slices)
-        for rows, (z, class_index) in zip(slices, made, strict=True):
-            yield rows, z.to(self.device, non_blocking=True), class_index.to(self.device, non_blocking=True)
+        for rows, (z, classes) in zip(slices, made, strict=True):
+            yield rows, z.to(self.device, non_blocking=True), classes.to(self.device, non_blocking=True)
 
     def _ahead(self, where: Addresses, slices: list[slice]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """`_input` of each batch, by a thread that is one batch ahead."""
@@ -193,12 +229,10 @@ class Engine:
 
     @torch.no_grad()
     def _input(self, where: Addresses, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """z and class index of a batch on the host, padded to its physical size; pinned for a GPU."""
-        padding = self.batch_size - (rows.stop - rows.start)
-        latent = np.pad(where.latent[rows], ((0, padding), (0, 0)), mode="edge")
-        class_index = torch.from_numpy(np.pad(where.class_index[rows], (0, padding), mode="edge"))
-        z = self.generator.latent(torch.from_numpy(latent)).to(self.generator.input_dtype)
-        return (z.pin_memory(), class_index.pin_memory()) if self.device.type == "cuda" else (z, class_index)
+        """z and classes of a batch on the host, padded to its physical size; pinned for a GPU."""
+        batch = where[rows].padded(self.batch_size)
+        z, classes = batch.z(self.generator).to(self.generator.input_dtype), batch.classes
+        return (z.pin_memory(), classes.pin_memory()) if self.device.type == "cuda" else (z, classes)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -217,7 +251,9 @@ class Engine:
                     f"compile = true, but torch.compile failed ({lines[0]}): give compile=false"
                 ) from error
 
-    def _halve(self, reason: str) -> None:
+    def halve(self, error: Exception) -> None:
+        """Go on with half the batch, with a warning. Raises EnvironmentFailure where that is no image."""
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         name = self.generator.called
         if self.batch_size == 1:
             raise EnvironmentFailure(

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zeroshot.searching.draws import choose_rank, draw
-
 if TYPE_CHECKING:
     from zeroshot.searching.algorithm1 import Task
 
@@ -43,12 +41,7 @@ class Plan:
 
 def classes_drawn(tasks: list[Task], k: int, b_max: int, seed: int, z_dim: int) -> np.ndarray:
     """y of every draw, the same as with fresh images: int64 [tasks, b_max]."""
-    rows = []
-    for task in tasks:
-        top = task.top(k, 1, b_max + 1)  # [b_max, k]
-        rank = choose_rank(draw(seed, task.image_id, 1, b_max + 1, z_dim).label, top.shape[1])
-        rows.append(top[np.arange(b_max), rank])
-    return np.stack(rows)
+    return np.stack([task.draws(seed, k, 1, b_max + 1, z_dim).class_index for task in tasks])
 
 
 def make_plan(drawn: list[np.ndarray], classes: int, share: float) -> Plan:

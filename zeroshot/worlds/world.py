@@ -16,6 +16,7 @@ from zeroshot.progress import doing
 from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.cache import Cache
 from zeroshot.storage.paths import resolve
+from zeroshot.strategy_settings import SoftmaxStart, StartSettings
 from zeroshot.worlds import sources
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.labels import read_labels
@@ -197,18 +198,38 @@ class World:
 
         return rank_labels(torch.from_numpy(text_embeddings), torch.from_numpy(self.label_embeddings)).numpy()
 
-    def tasks(self, images: list[Searched]) -> list[Task]:
-        """What Algorithm 1 needs to know of each test image searched for."""
+    def tasks(self, images: list[Searched], start: StartSettings | None = None) -> list[Task]:
+        """What Algorithm 1 needs to know of each test image searched for; its labels drawn as `start` says."""
         from zeroshot.searching.algorithm1 import Task
 
         text = self.encode_texts("captions", [caption for image in images for caption in image.captions])
         ranking = self.rank(text)
         stops = np.cumsum([len(image.captions) for image in images])
         parts = zip(images, np.split(text, stops[:-1]), np.split(ranking, stops[:-1]), strict=True)
-        return [
+        tasks = [
             Task(i.image_id, t, r if i.ranking is None else i.ranking[None], i.caption, i.ranked_by, i.ranked)
             for i, t, r in parts
         ]
+        return self.drawn_by(tasks, start)
+
+    def drawn_by(self, tasks: list[Task], start: StartSettings | None) -> list[Task]:
+        """The tasks, their labels drawn as a start says that has probabilities for them."""
+        from zeroshot.searching.strategies.softmax import probabilities
+
+        if not isinstance(start, SoftmaxStart):
+            return tasks
+        return [
+            dataclasses.replace(task, probability=probabilities(self.similarity(task.text), task.ranking, start))
+            for task in tasks
+        ]
+
+    def similarity(self, text_embeddings: np.ndarray) -> np.ndarray:
+        """Cosine of each label with each text, by class index: float64 [n, 1000] of unit vectors [n, D].
+
+        One text at a time, so that none depends on its neighbours.
+        """
+        labels = self.label_embeddings.astype(np.float64)
+        return np.stack([labels @ text for text in text_embeddings.astype(np.float64)])
 
     @cached_property
     def train_scores(self) -> np.ndarray:

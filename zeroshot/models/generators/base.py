@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from zeroshot.errors import EnvironmentFailure
@@ -23,6 +24,7 @@ class Generator(nn.Module, abc.ABC):
     image_size: int  # pixels a side
     z_dim: int
     num_classes: int
+    mixes_classes = False  # whether `forward` also takes weights of classes, float [N, num_classes], as class_index
 
     @property
     def called(self) -> str:
@@ -48,6 +50,12 @@ class Generator(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
         """Images float32 [N, 3, image_size, image_size] in [-1, 1] from z [N, z_dim] and class_index int64 [N]."""
+
+
+def of_classes(table: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Rows of a class table [num_classes, C]: [N, C] of class indices int64 [N], or of weights float [N, num_classes]
+    the weighted sums."""
+    return classes.to(table.dtype) @ table if classes.is_floating_point() else F.embedding(classes, table)
 
 
 def to_image(x: torch.Tensor) -> torch.Tensor:

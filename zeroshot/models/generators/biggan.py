@@ -13,7 +13,7 @@ from torch.nn.utils import remove_spectral_norm
 from zeroshot.errors import EnvironmentFailure
 from zeroshot.models.biggan_library import BigGAN as LibraryBigGAN
 from zeroshot.models.biggan_library import BigGANBatchNorm, BigGANConfig, GenBlock
-from zeroshot.models.generators.base import Generator, check_state, to_image
+from zeroshot.models.generators.base import Generator, check_state, of_classes, to_image
 from zeroshot.models.generators.upsampling import UpsampleConv, add_upsampled_
 
 BOTTOM = 4  # pixels a side of the first feature map
@@ -72,6 +72,8 @@ class BigGAN(Generator):
         error: what is raised where keys or shapes do not fit: UserError for files that the user brings.
     """
 
+    mixes_classes = True
+
     def __init__(
         self,
         config: Mapping[str, Any],
@@ -102,7 +104,7 @@ class BigGAN(Generator):
         return (self.truncation * z.clamp(-CUT, CUT)).float()
 
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
-        embedding = self.model.embeddings.weight.T[class_index]  # [N, z_dim]: the product with a one-hot vector
+        embedding = of_classes(self.model.embeddings.weight.T, class_index)  # [N, z_dim]
         condition = torch.cat((z, embedding), dim=1)  # [N, 2 z_dim]
         generator = self.model.generator
         x = generator.gen_z(condition).view(len(z), BOTTOM, BOTTOM, -1).permute(0, 3, 1, 2)  # channels last already

@@ -63,6 +63,7 @@ class OwnGenerator(Generator):
         if training:
             raise GuestFault(self.called, f"is in training mode ({training[0]}): call .eval() on it first")
         self.module = module
+        self.mixes_classes = getattr(module, "mixes_classes", False) is True
         self.eval()
 
     @property
@@ -85,7 +86,7 @@ class OwnGenerator(Generator):
         with named(self.called, "failed in latent", is_out_of_memory), put_back(ARITHMETIC):
             z = self.module.latent(uniforms)  # type: ignore[operator]
         self._require(z, [len(uniforms), self.z_dim], "latents")
-        return z.detach().to("cpu", torch.float32)
+        return _kept(z).to("cpu", torch.float32)
 
     @property
     def input_dtype(self) -> torch.dtype:
@@ -110,7 +111,7 @@ class OwnGenerator(Generator):
         self._require(images, [len(z), 3, self.image_size, self.image_size], "images")
         if images.device != z.device:
             raise GuestFault(self.called, f"returns images on {images.device}, but z came on {z.device}")
-        return images.detach().float()
+        return _kept(images).float()
 
     def _require(self, given: object, shape: list[int], what: str) -> None:
         if not isinstance(given, torch.Tensor):
@@ -131,6 +132,11 @@ class OwnGenerator(Generator):
         kind = type(self.module)
         architecture, weights = f"{kind.__module__}:{kind.__qualname__}", IN_MEMORY + self.identity()
         return GeneratorSettings(self.name, architecture, weights, self.image_size, self.z_dim)
+
+
+def _kept(made: torch.Tensor) -> torch.Tensor:
+    """What a module made, with its graph only where somebody wants gradients."""
+    return made if torch.is_grad_enabled() else made.detach()
 
 
 def load_own(settings: GeneratorSettings, classes: int) -> OwnGenerator:

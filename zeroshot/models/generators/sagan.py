@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from zeroshot.errors import EnvironmentFailure
-from zeroshot.models.generators.base import Generator, check_state, to_image
+from zeroshot.models.generators.base import Generator, check_state, of_classes, to_image
 from zeroshot.models.generators.upsampling import UpsampleConv, add_upsampled_
 
 # Channels of each block's input and, last, of the output, in units of g_conv_dim.
@@ -88,6 +88,8 @@ class SAGAN(Generator):
         attention_after: the block (from 1) after which self-attention stands.
     """
 
+    mixes_classes = True
+
     def __init__(
         self,
         image_size: int = 128,
@@ -120,7 +122,8 @@ class SAGAN(Generator):
         return [cast(nn.ModuleList, block)[0] for block in self.blocks]
 
     def forward(self, z: torch.Tensor, class_index: torch.Tensor) -> torch.Tensor:
-        return self.synthesise(z, [(norm.embed0(class_index), norm.embed1(class_index)) for norm in self.norms()])
+        tables = [(norm.embed0.weight, norm.embed1.weight) for norm in self.norms()]  # gain, bias
+        return self.synthesise(z, [(of_classes(g, class_index), of_classes(b, class_index)) for g, b in tables])
 
     def synthesise(self, z: torch.Tensor, affine: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         """Images from z [N, z_dim] and the gain and bias [N, C] of each conditional batch norm."""
