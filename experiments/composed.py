@@ -31,6 +31,7 @@ from experiments.cli import (
     told,
 )
 from zeroshot.errors import UserError
+from zeroshot.strategy_settings import refinement_named, start_named
 
 MOST_LINES = 12
 # What Hydra and OmegaConf add to their reasons: where they looked, names of classes, and how to get past the refusal.
@@ -108,7 +109,7 @@ def _checked(work: Work, config: DictConfig, schema: type, stop: StopRequest) ->
 
 
 def check_flags(arguments: list[str]) -> None:
-    """Refuse flags that Hydra does not know. Raises UserError."""
+    """Refuse flags that Hydra does not know, and strategies that there are not. Raises UserError."""
 
     def refuse(message: str) -> NoReturn:
         raise UserError(f"{message}: --help and --hydra-help say what can be given")
@@ -117,6 +118,11 @@ def check_flags(arguments: list[str]) -> None:
     parser.error = refuse  # type: ignore[method-assign]
     if parser.parse_args(arguments).experimental_rerun is not None:
         raise UserError("--experimental-rerun reads a pickle, which may run anything: give the command itself again")
+    for key, named in (("start", start_named), ("refine", refinement_named)):
+        for argument in arguments:
+            if re.fullmatch(rf"{key}=[a-z0-9_,]+", argument):  # what else is given is for Hydra to read
+                for name in argument.partition("=")[2].split(","):
+                    named(name)
 
 
 def check_keys(config: DictConfig, schema: type) -> None:

@@ -110,9 +110,7 @@ class Smooth(Rounded):
 
 
 @pytest.mark.parametrize("kind", [Rounded, Detached])
-def test_what_cannot_be_differentiated_is_told_and_searched_otherwise(
-    cache: object, kind: type[nn.Module]
-) -> None:
+def test_what_cannot_be_differentiated_is_told_and_searched_otherwise(cache: object, kind: type[nn.Module]) -> None:
     world = zeroshot.load_world("miniature", device="cpu", cache=cache)  # type: ignore[arg-type]
     world.add_generator("mine", kind().eval())
     with pytest.raises(UserError, match=r"^refine = gradient, but PyTorch cannot differentiate generator 'mine' by z"):

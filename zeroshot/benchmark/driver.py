@@ -22,6 +22,7 @@ from zeroshot.benchmark.released_speed import released_speed
 from zeroshot.benchmark.report import as_markdown
 from zeroshot.benchmark.settings import PARTS, BenchmarkSettings, check
 from zeroshot.benchmark.start_speed import start_speed
+from zeroshot.benchmark.strategies_speed import strategies_speed
 from zeroshot.benchmark.timing import StopAsked, never
 from zeroshot.benchmark.true_size import true_size
 from zeroshot.errors import EnvironmentFailure
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[BenchmarkSettings, StopAsked], dict[str, Any]]
     "e": frechet_speed,
     "f": true_size,
     "g": start_speed,
+    "h": strategies_speed,
 }
 
 

@@ -34,7 +34,7 @@ def as_markdown(document: dict[str, Any]) -> str:
 
 
 def history_row(document: dict[str, Any]) -> str:
-    """One line of the history table of docs/benchmarks.md: date, commit, machine, parts a to e and g."""
+    """One line of the history table of docs/benchmarks.md: date, commit, machine, parts a to e, g and h."""
     parts = document["parts"]
     cells = [document["started"][:10], document["git_commit"][:10], in_words(document["machine"])]
     cells += [HISTORY[part](parts[part]) if part in parts else "" for part in HISTORY]
@@ -163,6 +163,18 @@ def _start(part: dict[str, Any]) -> list[Row]:
     ]
 
 
+def _strategies(part: dict[str, Any]) -> list[Row]:
+    return [
+        (
+            f"{r['generator']} ({part['models']}), {r['strategy']}: its own time as a share of the models'",
+            f"{with_spread(r['share'])}; {r['milliseconds']['median']:.3f} ms an evaluation",
+            f"≤ {part['target']}" if r["aimed"] else "",
+            verdict(r["holds"]) if r["aimed"] else "",
+        )
+        for r in part["results"]
+    ]
+
+
 HEADLINES = {
     "a": _engine,
     "b": _released,
@@ -171,6 +183,7 @@ HEADLINES = {
     "e": _frechet,
     "f": _true_size,
     "g": _start,
+    "h": _strategies,
 }
 
 
@@ -187,4 +200,5 @@ HISTORY = {
     ),
     "e": lambda part: ", ".join(f"{r['dim']:,}: {r['times_faster']['median']:.2f}" for r in part["results"]),
     "g": lambda part: ", ".join(f"{r['ratio']['median']:.2f}" for r in part["results"]),
+    "h": lambda part: ", ".join(f"{r['share']['median']:.2f}" for r in part["results"]),
 }

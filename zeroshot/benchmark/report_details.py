@@ -137,6 +137,13 @@ def _start(part: dict[str, Any]) -> str:
     return f"Each in a process of its own; `{part['libraries']}` took {with_spread(part['seconds'])} s.{_table(rows)}"
 
 
+def _strategies(part: dict[str, Any]) -> str:
+    return (
+        f"{part['b_max']} evaluations of as many captions as a batch holds; a strategy's own time is that of its "
+        "questions and answers with random numbers in the models' place."
+    )
+
+
 DETAILS = {
     "a": _engine,
     "b": _released,
@@ -145,4 +152,5 @@ DETAILS = {
     "e": _frechet,
     "f": _true_size,
     "g": _start,
+    "h": _strategies,
 }

@@ -15,6 +15,7 @@ PARTS = {
     "e": "Fréchet distance",
     "f": "true size, of what the device can do",
     "g": "what commands cost before they work",
+    "h": "what search strategies add to the models",
 }
 MODELS = ("auto", "miniature", "true_size")
 
@@ -83,10 +84,18 @@ class StartSettings:
 
 
 @dataclass
+class StrategiesSettings:
+    """Part h: as many captions as a batch holds, with this budget each."""
+
+    b_max: int = 40
+    repetitions: int = 3
+
+
+@dataclass
 class BenchmarkSettings:
     """Everything that `experiments.benchmark` takes."""
 
-    only: list[str] | None = None  # parts, of a b c d e f g; null: all, but f only where there is a GPU
+    only: list[str] | None = None  # parts, of a b c d e f g h; null: all, but f only where there is a GPU
     # Many and short, since what else a machine does comes and goes within seconds.
     repetitions: int = 21  # of each thing measured, in turn; parts b, d and e have their own where theirs are slow
     batch_size: int = 64  # images the models see at once
@@ -104,6 +113,7 @@ class BenchmarkSettings:
     frechet: FrechetSettings = field(default_factory=FrechetSettings)
     true_size: TrueSizeSettings = field(default_factory=TrueSizeSettings)
     start: StartSettings = field(default_factory=StartSettings)
+    strategies: StrategiesSettings = field(default_factory=StrategiesSettings)
 
 
 def check(settings: BenchmarkSettings) -> None:
@@ -122,6 +132,8 @@ def check(settings: BenchmarkSettings) -> None:
         ("released.repetitions", settings.released.repetitions, 1),
         ("growth.repetitions", settings.growth.repetitions, 1),
         ("start.repetitions", settings.start.repetitions, 1),
+        ("strategies.repetitions", settings.strategies.repetitions, 1),
+        ("strategies.b_max", settings.strategies.b_max, 20),
         ("frechet.repetitions", settings.frechet.repetitions, 1),
         ("batch_size", settings.batch_size, 1),
         ("images", settings.images, 1),
