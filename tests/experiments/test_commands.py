@@ -82,12 +82,19 @@ def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")}
     done = command("experiments.reproduce", "table1", *TINY, f"output={reproduced}")
     assert done.returncode == 0 and "k = 1000" in done.stdout and "world: miniature" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if line.startswith("|")) <= 100
     assert {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")} == before
+
+
+def test_a_finished_run_says_that_it_was(call: Call, reproduced: Path) -> None:
+    again = call(run_main, "generator=sagan", "k=1", "seed=42", *TINY, f"output={reproduced}")
+    assert again[0] == 0 and "sagan/k=0001/seed=42 was finished: world miniature" in again[1]
 
 
 def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, output: Path) -> None:
     done = command("experiments.run", "-m", "generator=sagan,biggan", "k=1", "seed=42", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
+    assert "was finished" not in done.stdout
     for generator in ("sagan", "biggan"):
         place = Path("runs") / generator / "k=0001" / "seed=42" / "scores.parquet"
         pd.testing.assert_frame_equal(
