@@ -45,8 +45,7 @@ def facts(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 def setting(world: World, runs: pd.DataFrame) -> str:
     """What every title of the page's tables and figures says, as the files' titles do."""
-    ordered = runs.sort_values("generator", key=lambda names: names.map(by_name), kind="stable")
-    said = setting_of([read_settings(path) for path in ordered["path"]])
+    said = setting_of([read_settings(path) for path in runs["path"]])
     return f"{said[:1].upper()}{said[1:]}{left_out(world.photographs_missing())}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from zeroshot.report.style import by_name
 from zeroshot.settings import RunSettings
 
 
@@ -11,15 +12,17 @@ def setting_of(runs: Sequence[RunSettings]) -> str:
     """World, protocol, generators, k, captions, b, seeds and source of the images of runs that differ in generator, k
     and seed only."""
     shared = runs[0]
+    captions = "1 caption" if shared.captions == 1 else f"{shared.captions} captions"
     return (
         f"world: {shared.world.name}, protocol: {shared.protocol.name}, {what_of(runs)}, "
-        f"{shared.captions} captions, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
+        f"{captions}, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
     )
 
 
 def what_of(runs: Sequence[RunSettings]) -> str:
-    """Generators and k, each once."""
-    return f"{listed(run.generator.name for run in runs)}, k = {listed(run.k for run in runs)}"
+    """Generators, SAGAN first, and k, each once."""
+    names = sorted((run.generator.name for run in runs), key=by_name)
+    return f"{listed(names)}, k = {listed(run.k for run in runs)}"
 
 
 def seeds_of(runs: Sequence[RunSettings]) -> str:
