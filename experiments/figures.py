@@ -46,10 +46,8 @@ def draw_figure1(config: DictConfig, stop: StopRequest, world: World | None = No
 
     settings = columns_of(config, [10])[-1]
     world = world or checked_world([settings], config)
-    one = dataclasses.replace(
-        settings, captions=1, search=SearchSettings("fresh")
-    )  # a sentence draws images of its own
-    title = f"Figure 1: the method ({setting_of([one])})"
+    own = dataclasses.replace(settings, search=SearchSettings("fresh"))  # a sentence draws images of its own
+    title = f"Figure 1: the method ({setting_of([own], captions=1)})"
     _save(draw_method(illustrate(world, settings)), title, config, "figure1", README_DPI)
 
 

@@ -8,14 +8,14 @@ from zeroshot.report.style import by_name
 from zeroshot.settings import RunSettings
 
 
-def setting_of(runs: Sequence[RunSettings]) -> str:
+def setting_of(runs: Sequence[RunSettings], captions: int | None = None) -> str:
     """World, protocol, generators, k, captions, b, seeds and source of the images of runs that differ in generator, k
-    and seed only."""
+    and seed only. `captions`: of what is shown, where it is not theirs."""
     shared = runs[0]
-    captions = "1 caption" if shared.captions == 1 else f"{shared.captions} captions"
+    count = shared.captions if captions is None else captions
     return (
         f"world: {shared.world.name}, protocol: {shared.protocol.name}, {what_of(runs)}, "
-        f"{captions}, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
+        f"{count} caption{'' if count == 1 else 's'}, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
     )
 
 
