@@ -58,7 +58,7 @@ def _grid(config: DictConfig, swept: dict[str, list[str]]) -> list[str]:
     """The overrides that make the sweep's generators, k's and seeds a grid; none where they are the default's."""
     one = {"generator": config.hydra.runtime.choices.generator, "k": config.k, "seed": config.seed}
     default = Grid()
-    usual = {"generator": default.generators, "k": default.k, "seed": default.seeds}
+    usual: dict[str, list[Any]] = {"generator": default.generators, "k": default.k, "seed": default.seeds}
     found = []
     for key, field in GRID.items():
         values = swept.get(key, [str(one[key])])
