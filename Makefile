@@ -16,12 +16,13 @@ PARALLEL := --numprocesses=2 --dist=loadfile
 BIN := .venv/bin
 READY := .venv/.stamp
 DEV_READY := .venv/.stamp-dev
+LAB_READY := .venv/.stamp-lab
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
 	reproduce-claims reproduce-page verify imagine show first-hour rehearse benchmark \
-	test test-all lint format notebooks prepare miniature measure-miniature setup setup-dev lock clean clean-all
+	test test-all lint format notebooks lab prepare miniature measure-miniature setup setup-dev lock clean clean-all
 
 help: ## Print this list
 	@echo "Usage: make TARGET [WORLD=miniature] [PROTOCOL=paper] [DEVICE=cpu] [EXPERIMENT=quick] [ARGS=\"k=10 seed=42\"]"
@@ -73,6 +74,12 @@ rehearse: $(READY) ## What the real run will cost here: true sizes, random weigh
 benchmark: $(READY) ## What it costs on this machine: engine, pool, memory, distance, as ratios measured in one run
 	$(BIN)/python -m experiments.benchmark $(if $(DEVICE),device=$(DEVICE)) $(ARGS)
 
+# Without the variable each kernel warns of Python's own frozen modules.
+notebooks lab: export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+lab: $(LAB_READY) ## Open the notebooks in a browser (installs JupyterLab the first time)
+	$(BIN)/jupyter-lab notebooks
+
 notebooks: $(READY) ## Run the notebooks; the executed copies go to outputs/notebooks
 	mkdir -p outputs/notebooks
 	for notebook in notebooks/*.ipynb; do \
@@ -108,12 +115,12 @@ setup: $(READY) ## Set up .venv to run and test
 
 setup-dev: $(DEV_READY) ## Set up .venv to develop
 
-lock: $(DEV_READY) ## Write constraints.txt again from what is installed in .venv
+lock: $(DEV_READY) $(LAB_READY) ## Write constraints.txt again from what is installed in .venv
 	$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip > .venv/freeze.txt
 	@! grep -n -e ' @ ' -e '+' .venv/freeze.txt || { echo "lock: the above come from outside the package index" >&2; exit 1; }
 	{ echo "# The exact versions this project is tested with. Written by: make lock"; \
 	  cat .venv/freeze.txt; } > constraints.txt
-	touch $(READY) $(DEV_READY)
+	touch $(READY) $(DEV_READY) $(LAB_READY)
 
 clean: ## Remove caches; results and .venv stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -134,4 +141,8 @@ $(READY): pyproject.toml constraints.txt
 
 $(DEV_READY): $(READY)
 	$(INSTALL) ".[test,dev]"
+	@touch $@
+
+$(LAB_READY): $(READY)
+	$(INSTALL) ".[test,lab]"
 	@touch $@

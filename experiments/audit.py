@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from experiments.cli import StopRequest
 from experiments.grid import GridPlan, checked_world, grid_plan, run_grid
 from zeroshot.report.tables import DISTINCT, bias_of, markdown
+from zeroshot.report.terminal import folded
 from zeroshot.report.titles import seeds_of, what_of
 from zeroshot.settings import ProtocolSettings, RunSettings
 from zeroshot.storage.files import write_text
@@ -57,10 +58,10 @@ def audit(config: DictConfig, stop: StopRequest) -> None:
         f"{first.captions} captions, b = {first.b_max}, {seeds_of(base)}, {first.search.in_words}"
         f"{bias_of(pd.concat(all_runs, ignore_index=True))})"
     )
-    shown = markdown(shaped(table))
+    shown = shaped(table)
     write_text(folder / "audit.csv", table.to_csv(index=False))
-    write_text(folder / "audit.md", f"**{title}**\n\n{shown}\n")
-    print(f"{title}\n\n{shown}\n\n→ {folder / 'audit'}.csv, .md\n")
+    write_text(folder / "audit.md", f"**{title}**\n\n{markdown(shown)}\n")
+    print(f"{title}\n\n{folded(shown, heads=2)}\n\n→ {folder / 'audit'}.csv, .md\n")
 
 
 def audit_folder(plan: GridPlan, k: int) -> Path:

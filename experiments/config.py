@@ -92,9 +92,10 @@ class Figure3:
 
 @dataclass
 class Page:
-    """The gallery of the page: test images from the best score to the worst, at the first of grid.seeds."""
+    """The gallery of the page: test images from the 90th percentile of the score to the 10th, at the first of
+    grid.seeds."""
 
-    captions: int = 8
+    captions: int = 5
     k: list[int] = field(default_factory=lambda: [10, 1000])  # those of grid.k; none of them: its smallest and largest
 
 

@@ -5,6 +5,7 @@ What draws is imported once the settings have been checked.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 from experiments.cli import StopRequest
 from experiments.grid import checked_world, columns_of, grid_plan, run_grid
 from zeroshot.report.titles import left_out, setting_of
+from zeroshot.settings import SearchSettings
 from zeroshot.worlds.world import World
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def draw_figure1(config: DictConfig, stop: StopRequest, world: World | None = No
 
     settings = columns_of(config, [10])[-1]
     world = world or checked_world([settings], config)
-    title = f"Figure 1: the method (world: {settings.world.name}, one search of {settings.b_max} images)"
+    own = dataclasses.replace(settings, search=SearchSettings("fresh"))  # a sentence draws images of its own
+    title = f"Figure 1: the method ({setting_of([own], captions=1)})"
     _save(draw_method(illustrate(world, settings)), title, config, "figure1", README_DPI)
 
 

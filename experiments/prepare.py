@@ -127,7 +127,7 @@ def table(parts: list[Part], chosen: argparse.Namespace) -> str:
         elif part not in missing:
             todo = f"optional, see [{number}]"
         elif part.item.sources and chosen.offline:
-            todo = f"run it with a network, or see [{number}]"
+            todo = f"needs a network, or see [{number}]"
         else:
             todo = f"see [{number}]"
         row = (f"[{number}]", part.item.name, state(part, chosen.cache), size(part.item), origin(part.item), todo)

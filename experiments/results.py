@@ -16,6 +16,7 @@ from experiments.grid import GridPlan
 from zeroshot.report import claims, tables
 from zeroshot.report.collect import curve_table
 from zeroshot.report.over_captions import with_standard_error
+from zeroshot.report.terminal import folded
 from zeroshot.report.thresholds import spread, table2_thresholds, with_images_of
 from zeroshot.report.titles import left_out, setting_of
 from zeroshot.storage.files import write_text
@@ -128,4 +129,5 @@ WRITERS: dict[str, Callable[[Results], str]] = {
 def _write_table(results: Results, name: str, table: pd.DataFrame, title: str) -> str:
     folder, own = results.folder / "tables", results.named(name) if name == "table2" else name
     shaped = tables.write_tables(name, table, title, folder, results.plan.runs[0].b_max, own)
-    return f"{title}\n\n{tables.markdown(shaped)}\n\n→ {folder / own}.csv, .md, .tex"
+    heads = sum(not column.startswith("k = ") for column in shaped.columns)
+    return f"{title}\n\n{folded(shaped, heads)}\n\n→ {folder / own}.csv, .md, .tex"

@@ -18,6 +18,7 @@ RELEASED = ("device=cpu", "captions=16", "b_max=2", "grid.seeds=[42]", "grid.gen
 # What other tests run, what would take minutes, and what needs a cluster.
 ELSEWHERE = re.compile(
     r"experiments\.(benchmark|rehearse|study_pool|train_miniature|measure_miniature|verify)|hydra/launcher=slurm"
+    r"|tracking\.TensorBoard"
 )
 
 

@@ -49,7 +49,9 @@ def test_results_without_runs_say_what_to_run_and_show_a_demonstration(executed:
     shown = text(executed["01"])
     assert "There are no finished runs under" in shown and "make reproduce-table1" in shown
     assert "make reproduce-figure3" in shown and "claims.csv is not there yet" in shown
-    assert "world: miniature, protocol: paper, 6 captions, b = 4" in shown
+    title = "world: miniature, protocol: paper, sagan, biggan, k = 1, 10, 1000, 6 captions, b = 4, seeds 42, 43, shared"
+    assert shown.count(title) >= 4  # the runs and each table
+    assert "> 4" in shown and "NaN" not in shown
     assert pictures(executed["01"]) == 2  # Figure 2 and the winners, drawn and not named
 
 
@@ -61,7 +63,7 @@ def test_one_caption_shows_every_step(executed: dict) -> None:
 
 def test_your_generator_gets_its_row_of_table_1(executed: dict) -> None:
     shown = text(executed["03"])
-    assert "('sagan', 'biggan', 'mine')" in shown and "6 captions, b = 4, 2 seeds" in shown
+    assert "('sagan', 'biggan', 'mine')" in shown and "6 captions, b = 4, seeds 42, 43, shared pool" in shown
     (row,) = [line for line in shown.splitlines() if "best CLIP score" in line and "mine" in line]
     assert len([word for word in row.split() if word.startswith("0.")]) == 2  # k = 1 and k = 10
     assert pictures(executed["03"]) == 3

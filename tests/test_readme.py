@@ -56,6 +56,6 @@ def test_python_runs(
     assert (tmp_path / "bird.png").exists()
 
 
-@pytest.mark.parametrize("path", [p for p in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in p])
+@pytest.mark.parametrize("path", [p for p in re.findall(r"(?:\]\(|src=\")([^)#\"]+)[)#\"]", README) if "://" not in p])
 def test_links_lead_somewhere(path: str) -> None:
     assert (ROOT / path).exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -82,12 +83,27 @@ def test_reproduce_again_reuses_every_run(reproduced: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")}
     done = command("experiments.reproduce", "table1", *TINY, f"output={reproduced}")
     assert done.returncode == 0 and "k = 1000" in done.stdout and "world: miniature" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if line.startswith("|")) <= 100
     assert {path: path.stat().st_mtime_ns for path in variant_folder(reproduced).glob("runs/**/*.*")} == before
 
 
-def test_a_sweep_gives_the_same_runs_as_the_grid(reproduced: Path, output: Path) -> None:
+def test_a_finished_run_says_that_it_was(call: Call, reproduced: Path) -> None:
+    again = call(run_main, "generator=sagan", "k=1", "seed=42", *TINY, f"output={reproduced}")
+    assert again[0] == 0 and "sagan/k=0001/seed=42 was finished: world miniature" in again[1]
+
+
+def test_a_sweep_gives_the_same_runs_as_the_grid_and_names_the_command_for_its_table(
+    call: Call, reproduced: Path, output: Path
+) -> None:
     done = command("experiments.run", "-m", "generator=sagan,biggan", "k=1", "seed=42", *TINY, f"output={output}")
     assert done.returncode == 0, done.stderr
+    assert "was finished" not in done.stdout
+    assert "The sweep is done, 2 jobs: generator=sagan,biggan\n" in done.stdout
+    told = shlex.split(done.stdout.strip().splitlines()[-1])
+    assert told[:4] == ["python", "-m", "experiments.reproduce", "table1"]
+    assert told[4:] == [*TINY, f"output={output}", "grid.k=[1]", "grid.seeds=[42]"]
+    code, table, errors = call(reproduce_main, *told[3:])
+    assert code == 0 and "| best CLIP score  | biggan    | 0." in table, errors
     for generator in ("sagan", "biggan"):
         place = Path("runs") / generator / "k=0001" / "seed=42" / "scores.parquet"
         pd.testing.assert_frame_equal(

@@ -28,6 +28,8 @@ METRICS = {"best_clip_score": 0.61234, "frechet_distance": 123.4, "distinct_sele
 }
 CONFIG = {"settings": {"b_max": 40, "captions": 80, "protocol": {"batches_of": 16}}, "departures": {"b_max": 40}}
 
+POOL = {"images": "pool"}
+
 
 def made(output: Path, seed: int = 42, metrics: object = METRICS, config: object = CONFIG) -> Path:
     """A finished run's folder."""
@@ -62,27 +64,44 @@ def state(output: Path) -> str:
 def test_a_finished_run(tmp_path: Path) -> None:
     made(tmp_path)
     (row,) = shaped(runs_table(tmp_path)).to_dict("records")
-    when = row.pop("when")
+    assert pd.Timestamp(row.pop("finished")).year >= 2024
     assert row == {
-        "world": "miniature",
-        "variant": "paper+0a1b2c3d",
         "generator": "sagan",
-        "k": "10",
-        "seed": "42",
-        "state": "finished",
-        "best score": "0.6123",
+        "k": 10,
+        "seed": 42,
+        "score": "0.6123",
         "Fréchet": "123.40",
         "distinct": "47",
-        "to threshold": "> 40",
+        "images": "> 40",
         "seconds": "1.2",
     }
-    assert pd.Timestamp(when).year >= 2024
-    assert "miniature/paper+0a1b2c3d: b_max=40" in report(runs_table(tmp_path), tmp_path)
+    text = report(runs_table(tmp_path), tmp_path)
+    assert text.startswith("miniature/paper+0a1b2c3d: b_max=40\n\n| generator | k")
+    assert "pool" not in text
+
+
+def test_what_the_seconds_of_pooled_runs_are_is_said(tmp_path: Path) -> None:
+    made(tmp_path, config={"settings": {"b_max": 40, "captions": 80, "protocol": {"batches_of": 16}, "search": POOL}})
+    assert "runs with a shared pool the first of a generator" in report(runs_table(tmp_path), tmp_path)
+
+
+def test_it_fits_100_columns_whatever_the_runs_are(tmp_path: Path) -> None:
+    long = {f"generator.setting_{i}": "x" * 20 for i in range(9)}
+    made(tmp_path, 2**31, METRICS | {"frechet_images": 80, "feature_dim": 2048}, CONFIG | {"departures": long})
+    unfinished(tmp_path, 2**32 - 2)
+    (made(tmp_path, 2**32 - 4) / "scores.parquet").write_bytes(b"PAR1 and nothing else")
+    with RunDirectory(unfinished(tmp_path, 2**32 - 3)):
+        lines = report(runs_table(tmp_path), tmp_path).splitlines()
+    own = [line for line in lines if str(tmp_path) not in line]
+    assert max(map(len, own)) <= 100
+    for said in ("50 of 80 captions done", "held by pid", "generator.setting_8", "biased high", "scores.parquet"):
+        assert any(said in line for line in own), said
 
 
 def test_a_distance_of_too_few_images_is_said_to_be_one(tmp_path: Path) -> None:
     made(tmp_path, metrics=METRICS | {"frechet_images": 80, "feature_dim": 2048})
-    assert "| 123.40, biased high: 80 images for 2,048 features |" in report(runs_table(tmp_path), tmp_path)
+    text = report(runs_table(tmp_path), tmp_path)
+    assert "| 123.40 * |" in text and "* Fréchet distance biased high: 80 images for 2,048 features" in text
 
 
 def test_what_real_runs_leave_is_understood(

@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from zeroshot.report import figures
+from zeroshot.report.figure2_svg import GEOMETRY, figure2_svg
 from zeroshot.report.figures import figure2, figure2_log
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import PAPER_K, k_style
@@ -59,6 +60,40 @@ def test_sagan_comes_first_and_titles_name_the_world(tmp_path: Path) -> None:
     figure = figure2(runs(tmp_path, (10,)), "Figure 2 (world: miniature)")
     assert [panel.get_title() for panel in figure.axes] == ["SAGAN", "BigGAN"]
     assert figure.get_suptitle() == "Figure 2 (world: miniature)"
+
+
+def test_a_close_up_shows_the_order_of_the_best_ks_and_only_whole_b_are_named(tmp_path: Path) -> None:
+    (tmp_path / "b4").mkdir()
+    figure = figure2(runs(tmp_path / "b4", (10, 20, 50, 100, 1000), b_max=4), "title")
+    figure.canvas.draw()
+    assert [panel.get_title() for panel in figure.axes] == ["SAGAN", "BigGAN", "", ""]
+    whole, near = figure.axes[0].get_ylim(), figure.axes[2].get_ylim()
+    ends = [0.215 + 0.1 / k + 0.05 * np.log(4) for k in (10, 20, 50)]  # of five ks the best three
+    assert near[0] < min(ends) and max(ends) < near[1] and whole[0] < near[0]
+    ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels() if tick.get_text()]
+    assert ticks and all(tick.isdecimal() for tick in ticks)
+
+
+def test_the_legend_covers_no_curve(tmp_path: Path) -> None:
+    figure = figure2(runs(tmp_path, tuple(PAPER_K)), "title")
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    boxes = [panel.get_window_extent() for panel in figure.axes]
+    assert len(legend.get_texts()) == 7 and not any(legend.get_window_extent().overlaps(box) for box in boxes)
+
+
+def test_the_page_s_close_up_begins_where_each_curve_comes_in(tmp_path: Path) -> None:
+    drawn = figure2_svg(runs(tmp_path, (10, 20, 50, 1000)))
+    panel = drawn.scales["near"][0]
+    low, high = panel.y_range
+    assert low > drawn.scales["linear"][0].y_range[0]
+    for line in panel.lines:
+        places = [tuple(map(float, point.split(","))) for point in line.mean.strip("M").split("L")]
+        assert all(GEOMETRY["top"] <= y <= GEOMETRY["bottom"] for _, y in places)
+        mean = drawn.means["sagan"][line.k]
+        expected = GEOMETRY["bottom"] - (mean[-1] - low) / (high - low) * (GEOMETRY["bottom"] - GEOMETRY["top"])
+        assert places[-1] == pytest.approx((GEOMETRY["right"], expected), abs=0.06)
+        assert (places[0][1] == GEOMETRY["bottom"]) == bool(mean[0] < low)
 
 
 def test_a_long_title_stays_on_the_page(tmp_path: Path) -> None:

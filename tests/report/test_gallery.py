@@ -14,7 +14,7 @@ import zeroshot
 from tests.report.conftest import Made
 from zeroshot.errors import UserError
 from zeroshot.report.collect import collect
-from zeroshot.report.gallery import Entry, best_after, gallery, shown_runs, spread
+from zeroshot.report.gallery import Entry, best_after, gallery, shown_runs
 from zeroshot.runs.run import run, run_path
 from zeroshot.worlds.parts import default_run
 
@@ -79,13 +79,14 @@ def test_best_after_names_each_draw_once_with_its_marks() -> None:
     assert best_after(np.ones(3)) == {1: (1, 2, 3)}
 
 
-def test_captions_are_spread_over_the_scores() -> None:
-    tables = [
-        pd.DataFrame({"score": np.arange(9) * scale}, index=[f"image {i}" for i in range(9)]) for scale in (0.1, 0.3)
-    ]
-    found = spread(tables, 3)
-    assert list(found.index) == ["image 8", "image 4", "image 0"] and found.iloc[0] == pytest.approx(1.6)
-    assert len(spread(tables, 100)) == 9 and list(spread(tables, 1).index) == ["image 8"]
+def test_captions_go_from_the_90th_percentile_to_the_10th(world: zeroshot.World, made: Made) -> None:
+    shown = shown_runs(made.runs, [10, 1000])
+    tables = [pd.read_parquet(path / "selected.parquet").set_index("image_id")["score"] for path in shown["path"]]
+    order = pd.concat(tables, axis=1).mean(axis=1).sort_values(ascending=False).index
+    entries = gallery(world, made.runs)
+    assert [entry.image_id for entry in entries] == list(order)  # five captions, five percentiles
+    assert [entry.percentile for entry in entries] == [90, 70, 50, 30, 10]
+    assert [entry.image_id for entry in gallery(world, made.runs, captions=3)] == [order[0], order[2], order[4]]
 
 
 def test_where_no_k_asked_for_was_run_the_smallest_and_largest_are_shown(made: Made) -> None:

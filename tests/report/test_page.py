@@ -135,6 +135,7 @@ def test_it_says_what_was_run(made: Made, document: Document) -> None:
         "of 5 test images, one caption each",
         "a shared pool: captions share images, 20% as many as there are draws",
         "seeds 42, 43",
+        "World: miniature, protocol: paper, sagan, biggan, k = 10, 1000, 5 captions, b = 6, seeds 42, 43, shared pool",
         "fp32",
         provenance["git_commit"],
         provenance["device"],
@@ -228,7 +229,7 @@ def test_figure_2_draws_the_runs_curves(made: Made) -> None:
     panel = drawn.scales["linear"][0]
     places = [tuple(map(float, point.split(","))) for point in panel.lines[0].mean.strip("M").split("L")]
     assert panel.generator == "SAGAN" and len(places) == 6
-    low, high = drawn.y_range
+    low, high = panel.y_range
     x, y = zip(*places, strict=True)
     assert np.allclose(np.diff(x), np.diff(x)[0], atol=0.11)
     expected = page.GEOMETRY["bottom"] - (drawn.means["sagan"][10] - low) / (high - low) * (

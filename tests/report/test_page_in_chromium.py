@@ -70,6 +70,18 @@ def test_it_is_quiet_asks_for_nothing_and_fits(
         assert page.evaluate(CONTRAST) >= 4.5
 
 
+@pytest.mark.parametrize(("width", "media"), [(390, "screen"), (1280, "screen"), (718, "print")])
+def test_all_numbers_of_all_tables_are_seen_without_scrolling_sideways(
+    browser: Browser, made: Made, width: int, media: Literal["print", "screen"]
+) -> None:
+    with opened(browser, made.page, width, 900, media=media) as tab:
+        cells = tab.page.locator(".scroll td")
+        right = cells.evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().right)")
+        assert len(right) > 40 and max(right) <= width
+        k = "(e) => getComputedStyle(e, '::before').content"  # where the columns' heads are gone, cells name their k
+        assert tab.page.locator("#table1 ~ .scroll td").first.evaluate(k) == ('"k = 10"' if width == 390 else "none")
+
+
 def test_a_page_that_is_not_so_is_found_out(browser: Browser, made: Made, tmp_path: Path) -> None:
     text = re.sub("<meta http-equiv.*?>", "", made.page.read_text(encoding="utf-8"))
     wide = '<p style="width: 500px; color: #999">x</p><img src="http://nowhere.invalid/a.png" alt="">'
@@ -102,7 +114,7 @@ def test_the_keyboard_reaches_the_skip_link_the_values_and_the_images(browser: B
         page.keyboard.press("ArrowRight")
         expected = curves(made.runs)["sagan", 10][:, 1]
         cell = page.locator('#values [data-generator=sagan][data-k="10"]')
-        assert cell.text_content() == f"{expected.mean():.4f} ± {expected.std(ddof=1):.4f}"
+        assert cell.text_content() == f"{expected.mean():.4f} ±\u00a0{expected.std(ddof=1):.4f}"
         assert (page.locator("#b-said").text_content() or "").startswith("b = 2: SAGAN is best with k =")
 
         page.locator(".search .enlarge").first.focus()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 
@@ -133,6 +135,39 @@ def test_no_sign_of_a_name_breaks_latex_or_markdown() -> None:
     assert rf"{written} & 1.00 $\pm$ 0.10 & $>$ 100 \\" in text and r"generator & $k$ = 1 & k\_\& \\" in text
     lines = markdown(table).splitlines()
     assert len(lines) == 3 and len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
+# Debian's texlive-latex-base has no booktabs.
+DOCUMENT = r"""\documentclass{article}
+\IfFileExists{booktabs.sty}{\usepackage{booktabs}}{\let\toprule\hline\let\midrule\hline\let\bottomrule\hline}
+\usepackage{graphicx}
+\begin{document}
+\input{table1} \input{table2} \input{table3} \input{awkward}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX is installed: apt-get install texlive-latex-base")
+def test_latex_sets_the_tables_within_the_page_and_numbers_them_once(tmp_path: Path) -> None:
+    runs, setting = published().assign(captions=200, distinct_selected=180), "world: w, 95 % of x ± 1"
+    for number, table in enumerate((table1(runs), table2(runs), table3(runs)), start=1):
+        title = f"Table {number}: Fréchet distance ({setting})"
+        write_tables(f"table{number}", table, title, tmp_path, 100)
+    awkward = pd.DataFrame([[AWKWARD, "1.00 ± 0.10", "> 100"]], columns=["generator", "k = 1", "k_&"])
+    (tmp_path / "awkward.tex").write_text(latex(awkward, AWKWARD, "awkward"), encoding="utf-8")
+    (tmp_path / "all.tex").write_text(DOCUMENT, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert done.returncode == 0 and (tmp_path / "all.pdf").stat().st_size > 10_000, done.stdout
+    assert "Overfull" not in done.stdout
+    assert "Table 1" not in (tmp_path / "table1.tex").read_text(encoding="utf-8")
+    labels = re.findall(r"newlabel\{tab:(\w+)\}\{\{(\d)\}", (tmp_path / "all.aux").read_text(encoding="utf-8"))
+    assert labels == [("table1", "1"), ("table2", "2"), ("table3", "3"), ("awkward", "4")]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n", "\f", "\u2028"])

@@ -84,7 +84,7 @@ def test_readers_carry_the_best_on_where_b_skips(world: zeroshot.World, finished
     np.testing.assert_array_equal(curve(finished), mean_best_curve(wanted))
     assert len(curve(finished)) == 10
     np.testing.assert_allclose(read_run(finished, expected=False).curves["run"], mean_best_curve(wanted), atol=1e-12)
-    with pytest.raises(UserError, match="curve = expected, but .* searched by amortised.gradient"):
+    with pytest.raises(UserError, match=r"curve = expected, but .* searched by amortised\+gradient"):
         curve(finished, "expected")
     assert collect([finished])["strategy"].tolist() == ["amortised+gradient"]
     assert read_settings(finished) == settings(SMALL, CLIMB)

@@ -1,4 +1,4 @@
-"""Gradients of scores: against a scalar program's, finite differences, neighbours, and what cannot be differentiated."""
+"""Gradients of scores against a scalar program's and finite differences, and what cannot be differentiated."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def test_equals_autograd_of_a_program_of_one_image(world: zeroshot.World, text: 
         cosine = vector @ torch.from_numpy(text[row]) / vector.norm()
         cosine.backward()
         assert score[row] == pytest.approx(float(cosine.detach()), abs=1e-5)
+        assert z.grad is not None
         np.testing.assert_allclose(gradients.z[row], z.grad[0], atol=1e-5)
     plain = engine.scores(Addresses(ndtr(ours.z), ours.class_index), text)
     np.testing.assert_array_equal(score, plain)  # the same bits as without gradients

@@ -6,6 +6,8 @@ models, which is all of it. Both search for as many captions as a batch holds, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,11 +44,11 @@ def strategies_speed(settings: BenchmarkSettings, should_stop: StopAsked = never
         engine = measured_engine(world, name, settings.batch_size)
         tasks = tasks_of(engine, engine.batch_size)
         problems = [problem(task, engine.generator.z_dim, own.b_max, number) for number, task in enumerate(tasks)]
-        works = {}
+        works: dict[str, Callable[[], object]] = {}
         for pair in STRATEGIES:
             how = How(start_named(pair[0]), refinement_named(pair[1]), PriceSettings())
-            works["+".join(pair)] = lambda how=how: run_searches(engine, tasks, problems, how, seed=0)
-            works["+".join(pair) + " alone"] = lambda how=how: alone(tasks, problems, how)
+            works["+".join(pair)] = partial(run_searches, engine, tasks, problems, how, seed=0)
+            works["+".join(pair) + " alone"] = partial(alone, tasks, problems, how)
         seconds = interleaved(works, own.repetitions, engine.device, f"h: {name}", should_stop)
         results += [{"generator": name} | one_strategy(pair, seconds, len(tasks) * own.b_max) for pair in STRATEGIES]
     return {"models": models, "target": TARGET, "b_max": own.b_max, "results": results}

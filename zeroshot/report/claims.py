@@ -35,6 +35,7 @@ from zeroshot.report.over_captions import best_by_caption, paired
 from zeroshot.report.published import published_runs, published_table2
 from zeroshot.report.style import by_name
 from zeroshot.report.tables import images_needed, markdown, of_the_paper
+from zeroshot.report.terminal import hanging
 from zeroshot.storage.files import write_text
 
 HOLDS, FAILS, NOT_TESTED = "yes", "no", "not tested"
@@ -166,14 +167,15 @@ def write_claims(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """The claims as lines for a terminal: each sentence once, below it a line per generator."""
+    """The claims as lines for a terminal: each sentence once, below it what was measured for each generator."""
     lines = []
     for sentence, rows in table.groupby("claim", sort=False):
         lines.append(str(sentence))
         for row in rows.to_dict("records"):
             published = f" [published: {row['published']}]" if row.get("published") else ""
             beside = f"; {words}" if (words := interval(row)) else ""
-            lines.append(f"    {row['generator']:<8} {row['holds']:<11} {row['measured']}{beside}{published}")
+            head = f"    {row['generator']:<8} {row['holds']:<11} "
+            lines.append(hanging(head, f"{row['measured']}{beside}{published}"))
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from zeroshot.report.close_up import close_up
 from zeroshot.report.collect import curves, mean_and_band
 from zeroshot.report.style import NAMES, by_name, k_style
 from zeroshot.runs.imagine import checkpoints
@@ -38,13 +39,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A generator's curves: lines, ticks as (place, text), and the threshold's height."""
+    """A generator's curves: lines, ticks as (place, text), the scores at its foot and top, and the threshold's height,
+    None where that is not between them."""
 
     generator: str
     lines: tuple[Line, ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    threshold: float
+    y_range: tuple[float, float]
+    threshold: float | None
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,13 @@ class Style:
 
 @dataclass(frozen=True)
 class Figure2:
-    """The figure at both scales, and its numbers: {generator: {k: mean and spread, float64 [b_max]}}."""
+    """The figure as `linear`, `log` and `near` (a close-up, where there is one), and its numbers: {generator: {k: mean
+    and spread, float64 [b_max]}}."""
 
     scales: dict[str, tuple[Panel, ...]]
     styles: tuple[Style, ...]
     means: dict[str, dict[int, np.ndarray]]
     spreads: dict[str, dict[int, np.ndarray]]
-    y_range: tuple[float, float]
     threshold: float
 
     @property
@@ -75,7 +78,7 @@ class Figure2:
 
 
 def figure2_svg(runs: pd.DataFrame, curve: str = "run", ddof: int = 1) -> Figure2:
-    """The shapes of Figure 2 with a linear and a logarithmic x axis.
+    """The shapes of Figure 2 with a linear and a logarithmic x axis, and a close-up of the first.
 
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
@@ -92,14 +95,17 @@ def figure2_svg(runs: pd.DataFrame, curve: str = "run", ddof: int = 1) -> Figure
     low, high = (float(f([threshold, *(f(end) for end in ends)])) for f in (np.min, np.max))
     y_range = (low - 0.03 * (high - low), high + 0.03 * (high - low))
     b_max = len(ends[0])
+    ranges = {"linear": y_range, "log": y_range}
+    if near := close_up({(g, k): mean for g in generators for k, mean in means[g].items()}):
+        ranges["near"] = near
     scales = {
         name: tuple(
-            _panel(NAMES.get(g, g), means[g], spreads[g], threshold, x_axis(name == "log", b_max), y_range)
+            _panel(NAMES.get(g, g), means[g], spreads[g], threshold, x_axis(name == "log", b_max), shown)
             for g in generators
         )
-        for name in ("linear", "log")
+        for name, shown in ranges.items()
     }
-    return Figure2(scales, styles(sorted({k for _, k in found})), means, spreads, y_range, threshold)
+    return Figure2(scales, styles(sorted({k for _, k in found})), means, spreads, threshold)
 
 
 def styles(all_k: Sequence[int]) -> tuple[Style, ...]:
@@ -142,10 +148,17 @@ def _panel(
 
     lines = []
     for k, mean in means.items():
-        x = place(np.arange(1, len(mean) + 1))
-        upper, lower = height(mean + spreads[k]), height(mean - spreads[k])
+        b = np.arange(1, len(mean) + 1)
+        x, low = place(b), y_range[0]
+        upper, lower = (height(np.clip(mean + side * spreads[k], *y_range)) for side in (1, -1))
         band = _path(np.concatenate([x, x[::-1]]), np.concatenate([upper, lower[::-1]])) + "Z"
-        lines.append(Line(k, _path(x, height(mean)), band))
+        seen = mean >= low  # the last of them: a mean best score never falls
+        if 0 < (first := int((~seen).sum())) < len(mean):  # it comes in at the foot, between two draws
+            enters = np.interp(low, mean[first - 1 : first + 1], b[first - 1 : first + 1])
+            b, mean = np.append(enters, b[seen]), np.append(low, mean[seen])
+        else:
+            b, mean = b[seen], mean[seen]
+        lines.append(Line(k, _path(place(b), height(mean)), band))
     steps = np.array(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*y_range))
     digits = max(0, -int(np.floor(np.log10(steps[1] - steps[0]) + 1e-9)))
     inside = steps[(steps >= y_range[0]) & (steps <= y_range[1])]
@@ -154,9 +167,10 @@ def _panel(
         tuple(lines),
         tuple((round(float(place(np.array(b))), 1), f"{b:,}") for b in ticks),
         tuple((round(float(height(y)), 1), f"{y:.{digits}f}") for y in inside),
-        round(float(height(np.array(threshold))), 1),
+        y_range,
+        round(float(height(np.array(threshold))), 1) if y_range[0] <= threshold <= y_range[1] else None,
     )
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
-    return "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)) if len(x) else ""

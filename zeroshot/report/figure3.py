@@ -17,6 +17,7 @@ import pandas as pd
 
 from zeroshot.data.text import cleaned
 from zeroshot.errors import UserError
+from zeroshot.report.percentiles import at_percentiles
 from zeroshot.report.redraw import redraw
 from zeroshot.runs.directory import read_run_table
 from zeroshot.runs.imagine import changes
@@ -102,10 +103,8 @@ def representative(selected: Sequence[pd.DataFrame | None]) -> list[tuple[str, s
     finished = [table.set_index("image_id")["score"] for table in selected if table is not None]
     if not finished:
         return []
-    mean = pd.concat(finished, axis=1).mean(axis=1)
-    order = mean.sort_values(ascending=False, kind="stable").index
-    places = {round((100 - p) / 100 * (len(order) - 1)): p for p in reversed(PERCENTILES)}
-    return [(order[place], f"{places[place]}th percentile of best scores") for place in sorted(places)]
+    found = at_percentiles(finished, PERCENTILES)
+    return [(image_id, f"{p}th percentile of best scores") for image_id, p in found.items()]
 
 
 def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> tuple[list[Task], Scores]:

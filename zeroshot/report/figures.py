@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
+from zeroshot.report.close_up import close_up
 from zeroshot.report.collect import curves, mean_and_band
 from zeroshot.report.logfit import fit_log
 from zeroshot.report.style import NAMES, by_name, k_style
@@ -29,6 +30,8 @@ SCORE_AXES = {"run": "mean best CLIP score", "expected": "mean expected best CLI
 def figure2(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 1) -> Figure:
     """A panel per generator, a curve per k, band = ± standard deviation over seeds, the threshold as a line.
 
+    Below each panel stands a close-up of where its best curves end; not where there are fewer than three k's.
+
     Args:
         runs: a collected table (`zeroshot.report.collect.collect`).
         title: what the figure's numbers belong to; names the world.
@@ -36,13 +39,20 @@ def figure2(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 1) -
         ddof: 1, the band is the sample's standard deviation, or 0, the population's (the protocol's `band_ddof`).
     """
     found = curves(runs, curve)
-    figure, panels = _panels(runs, title, curve, height=3.6)
-    for (generator, k), values in found.items():
-        _draw_curve(panels[generator], values, k, f"k = {k}", ddof)
-    for panel in panels.values():
-        _draw_threshold(panel, runs)
-        panel.set(xlim=(1, None))
-    list(panels.values())[-1].legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
+    near = close_up({point: values.mean(axis=0) for point, values in found.items()})
+    figure, rows = _panels(runs, title, curve, heights=(3.3, 2.5) if near else (3.6,))
+    for panels in rows:
+        for (generator, k), values in found.items():
+            _draw_curve(panels[generator], values, k, f"k = {k}", ddof)
+        for panel in panels.values():
+            _draw_threshold(panel, runs)
+            panel.set(xlim=(1, max(panel.dataLim.x1, 2)))
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if near:
+        for panel in rows[-1].values():
+            panel.set(ylim=near)
+    lines, labels = next(iter(rows[0].values())).get_legend_handles_labels()
+    figure.legend(lines, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=min(7, 4 * len(rows[0])))
     return figure
 
 
@@ -51,7 +61,7 @@ def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 
     panel's legend gives a, c and R². Arguments as `figure2`.
     """
     found = curves(runs, curve)
-    figure, panels = _panels(runs, title, curve, height=5.2)
+    figure, (panels,) = _panels(runs, title, curve, heights=(5.2,))
     for (generator, k), values in found.items():
         mean = values.mean(axis=0)
         fit = fit_log(mean)
@@ -71,17 +81,24 @@ def figure2_log(runs: pd.DataFrame, title: str, curve: str = "run", ddof: int = 
     return figure
 
 
-def _panels(runs: pd.DataFrame, title: str, curve: str, height: float) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with an empty panel per generator, in the paper's order."""
+def _panels(
+    runs: pd.DataFrame, title: str, curve: str, heights: tuple[float, ...]
+) -> tuple[Figure, list[dict[str, Axes]]]:
+    """A figure with rows of empty panels, `heights` inches high, one per generator in the paper's order. The first row
+    names the generators, a second is their close-up."""
     generators = sorted(runs["generator"].unique(), key=by_name)
-    figure = Figure(figsize=(4.2 * len(generators), height), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(generators), sharey=True))
-    for panel, generator in zip(panels, generators, strict=True):
-        panel.set(title=NAMES.get(generator, generator), xlabel="images drawn (b)")
+    figure = Figure(figsize=(4.2 * len(generators), sum(heights)), layout="constrained")
+    drawn = figure.subplots(len(heights), len(generators), sharey="row", squeeze=False, height_ratios=heights)
+    for panel, generator in zip(drawn[0], generators, strict=True):
+        panel.set(title=NAMES.get(generator, generator))
+    for panel in drawn[-1]:
+        panel.set(xlabel="images drawn (b)")
+    for panel in drawn.flat:
         panel.grid(alpha=0.25, linewidth=0.5)
-    panels[0].set_ylabel(SCORE_AXES[curve])
+    for row, words in zip(drawn, (SCORE_AXES[curve], "the same, close-up"), strict=False):
+        row[0].set_ylabel(words)
     figure.suptitle(textwrap.fill(title, TITLE_CHARACTERS * len(generators)), fontsize=8.5)
-    return figure, dict(zip(generators, panels, strict=True))
+    return figure, [dict(zip(generators, row, strict=True)) for row in drawn]
 
 
 def _draw_curve(panel: Axes, values: np.ndarray, k: int, label: str, ddof: int) -> None:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from zeroshot.errors import UserError
 from zeroshot.report.figure3 import species
+from zeroshot.report.percentiles import at_percentiles
 from zeroshot.report.redraw import read_settings, redraw
 from zeroshot.report.style import by_name
 from zeroshot.runs.directory import read_run_table
@@ -22,6 +23,8 @@ from zeroshot.runs.imagine import checkpoints
 from zeroshot.strategy_settings import draws_are_known
 from zeroshot.worlds.protocols import cut
 from zeroshot.worlds.world import World
+
+HIGHEST, LOWEST = 90, 10  # percentiles of the score that are shown, and others evenly between them
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,18 @@ class Entry:
     caption: str
     image_id: str
     species: str
-    score: float  # mean over the settings of the best score
+    percentile: int  # of the best score, mean over the settings
     photograph: np.ndarray
     searches: tuple[Found, ...]
 
 
-def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int] = (10, 1000)) -> list[Entry]:
-    """Entries from the best caption to the worst, evenly spaced in the order of their best score.
+def gallery(world: World, runs: pd.DataFrame, captions: int = 5, k: Sequence[int] = (10, 1000)) -> list[Entry]:
+    """Entries at percentiles of the best score, evenly spaced from HIGHEST to LOWEST.
 
     Args:
         world: the world of the runs.
         runs: a collected table (`zeroshot.report.collect.collect`); each generator's first seed is shown.
-        captions: how many, at least 1; fewer where the runs searched for fewer.
+        captions: how many, at least 1; fewer where the runs searched for few.
         k: which k are shown. Where none of them was run, the smallest and the largest that was.
 
     Raises:
@@ -84,12 +87,13 @@ def gallery(world: World, runs: pd.DataFrame, captions: int = 8, k: Sequence[int
     if world.test.missing:  # data.allow_missing: what has no photograph cannot be shown beside it
         there = [world.test.image_ids[row] for row in world.test.photographed]
         selected = [table[table.index.isin(there)] for table in selected]
-    chosen = spread(selected, captions)
-    found: dict[str, list[Found]] = {image_id: [] for image_id in chosen.index}
+    percentiles = np.linspace(HIGHEST, LOWEST, captions).tolist()
+    chosen = at_percentiles([table["score"] for table in selected], percentiles)
+    found: dict[str, list[Found]] = {image_id: [] for image_id in chosen}
     for row in tqdm(shown.itertuples(), total=len(shown), desc="gallery", unit="run", leave=False, disable=None):
         for image_id, path in paths(world, row.path, list(found)).items():
             found[image_id].append(Found(row.generator, row.k, path))
-    return [_entry(world, image_id, chosen[image_id], tuple(searches)) for image_id, searches in found.items()]
+    return [_entry(world, image_id, round(chosen[image_id]), tuple(searches)) for image_id, searches in found.items()]
 
 
 def shown_runs(runs: pd.DataFrame, k: Sequence[int]) -> pd.DataFrame:
@@ -99,13 +103,6 @@ def shown_runs(runs: pd.DataFrame, k: Sequence[int]) -> pd.DataFrame:
     return of_seed[of_seed["k"].isin(wanted)].sort_values(
         ["generator", "k"], key=lambda c: c.map(by_name) if c.name == "generator" else c, ignore_index=True
     )
-
-
-def spread(selected: Sequence[pd.DataFrame], count: int) -> pd.Series:
-    """Mean best score of `count` images, evenly spaced from the best to the worst, by image id."""
-    mean = pd.concat([table["score"] for table in selected], axis=1).mean(axis=1)
-    ordered = mean.sort_values(ascending=False, kind="stable")
-    return ordered.iloc[np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)]
 
 
 def paths(world: World, run: Path, image_ids: Sequence[str]) -> dict[str, tuple[Shot, ...]]:
@@ -141,8 +138,8 @@ def best_after(score: np.ndarray) -> dict[int, tuple[int, ...]]:
     return best
 
 
-def _entry(world: World, image_id: str, score: float, searches: tuple[Found, ...]) -> Entry:
+def _entry(world: World, image_id: str, percentile: int, searches: tuple[Found, ...]) -> Entry:
     captions = {shot.caption for search in searches for shot in search.path}
     photograph = np.asarray(world.test.image(world.test.image_ids.index(image_id)))
     caption = captions.pop() if len(captions) == 1 else ""
-    return Entry(caption, image_id, species(image_id), float(score), photograph, searches)
+    return Entry(caption, image_id, species(image_id), percentile, photograph, searches)

@@ -26,6 +26,8 @@ from zeroshot.report.figure2_svg import GEOMETRY, Figure2, figure2_svg
 from zeroshot.report.gallery import gallery
 from zeroshot.report.style import NAMES
 from zeroshot.report.thresholds import with_images_of
+from zeroshot.report.titles import listed
+from zeroshot.runs.imagine import checkpoints
 from zeroshot.storage.files import write_text
 from zeroshot.worlds.world import World
 
@@ -53,7 +55,7 @@ def write_page(
     world: World,
     runs: pd.DataFrame,
     folder: Path,
-    captions: int = 8,
+    captions: int = 5,
     k: Sequence[int] = (10, 1000),
     curve: str = "run",
 ) -> Path:
@@ -81,7 +83,7 @@ def render(
     world: World,
     runs: pd.DataFrame,
     folder: Path,
-    captions: int = 8,
+    captions: int = 5,
     k: Sequence[int] = (10, 1000),
     curve: str = "run",
 ) -> str:
@@ -102,10 +104,13 @@ def render(
     files = {name: name for name in FIGURES}
     files["figure2_log"] += "" if curve == "run" else f"_{curve}"
     facts = page_facts.facts(world, runs)
+    seeds = int(runs["seed"].nunique())
     return environment.get_template("page.html").render(
         facts=facts,
         summary=page_facts.summary(facts),
         world=world.name,
+        setting=page_facts.setting(world, runs),
+        seeds=seeds,
         tables=[shown_table(name, runs, curve) for name in TABLES],
         curve=curve,
         bias=tables.bias_of(runs),
@@ -113,10 +118,11 @@ def render(
         figure2=drawn,
         band="sample" if ddof else "population",
         geometry=GEOMETRY,
-        curves=for_script(curve_numbers(drawn)),
+        curves=for_script(curve_numbers(drawn) | {"seeds": seeds}),
         figures={name: figure_uri(folder / "figures" / f"{file}.png") for name, file in files.items()},
         gallery=entries,
         gallery_seed=int(runs["seed"].min()),
+        moments=listed(checkpoints(drawn.b_max)),
         names=NAMES,
         style=style,
         script=script,
@@ -146,7 +152,6 @@ def read_claims(path: Path) -> list[dict[str, str]] | None:
 def curve_numbers(drawn: Figure2) -> dict[str, Any]:
     """What the page's script needs of Figure 2."""
     return {
-        "range": drawn.y_range,
         "names": {generator: NAMES.get(generator, generator) for generator in drawn.means},
         "means": {g: {str(k): m.round(8).tolist() for k, m in by_k.items()} for g, by_k in drawn.means.items()},
         "spreads": {g: {str(k): s.round(8).tolist() for k, s in by_k.items()} for g, by_k in drawn.spreads.items()},

@@ -12,7 +12,7 @@ from zeroshot.report.collect import images_made
 from zeroshot.report.redraw import read_settings
 from zeroshot.report.style import NAMES, by_name
 from zeroshot.report.thresholds import spread
-from zeroshot.report.titles import listed
+from zeroshot.report.titles import left_out, listed, setting_of
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.parts import departures
 from zeroshot.worlds.world import World
@@ -43,14 +43,21 @@ def facts(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     }
 
 
+def setting(world: World, runs: pd.DataFrame) -> str:
+    """What every title of the page's tables and figures says, as the files' titles do."""
+    said = setting_of([read_settings(path) for path in runs["path"]])
+    return f"{said[:1].upper()}{said[1:]}{left_out(world.photographs_missing())}"
+
+
 def summary(groups: dict[str, dict[str, str]]) -> str:
     """The experiment in a sentence or two."""
     run, cost, made = groups.values()
+    seeds = "seeds" if "," in run["Seeds"] else "seed"
     return (
         f"Protocol {run['Protocol']}: captions {run['Captions']}, b = {run['Images per caption (b)']}, "
-        f"seeds {run['Seeds']}, {run['Precision']}; images from {run['Images come from']}. "
+        f"{seeds} {run['Seeds']}, {run['Precision']}; images from {run['Images come from']}. "
         f"{cost['Runs']} runs scored {cost['Images scored']} images and generated {cost['Images generated']}, in "
-        f"{cost['Time']}, on {made['Device']}, at commit {made['Source (git commit)']}."
+        f"{cost['Time']}, on {made['Device']}."
     )
 
 

@@ -17,20 +17,11 @@ import yaml
 from zeroshot.metrics.bias import bias_note
 from zeroshot.storage.locks import holder_of
 
-COLUMNS = {
-    "world": "world",
-    "variant": "variant",
-    "generator": "generator",
-    "k": "k",
-    "seed": "seed",
-    "state": "state",
-    "best_clip_score": "best score",
-    "frechet_distance": "Fréchet",
-    "distinct_selected": "distinct",
-    "images_to_threshold": "to threshold",
-    "seconds": "seconds",
-    "when": "when",
-}
+# Of a run, in the order of the table.
+COLUMNS = (
+    *("world", "variant", "generator", "k", "seed", "state", "best_clip_score", "frechet_distance"),
+    *("distinct_selected", "images_to_threshold", "seconds", "when"),
+)
 # What a finished run holds (zeroshot/runs/run.py); run.log may be missing.
 TABLES = ("scores.parquet", "selected.parquet")
 FILES = ("config.yaml", *TABLES, "provenance.json", "metrics.json")
@@ -45,18 +36,22 @@ def runs_table(output: Path) -> pd.DataFrame:
     Returns:
         columns world, variant, generator, k, seed, kind (finished | unfinished | held | damaged), state (the same in
         words), best_clip_score, frechet_distance, distinct_selected, images_to_threshold, b_max, bias (that the
-        Fréchet distance is of too few images, in words), seconds, when, departures, path. What is not known is None.
-        Ordered by world, variant, generator, k, seed.
+        Fréchet distance is of too few images, in words), seconds, when, departures, pooled (whether its images come
+        from a shared pool), path. What is not known is None. Ordered by world, variant, generator, k, seed.
     """
     folders = [path for path in output.glob("*/*/runs/*/k=*/seed=*") if PLACE.search(path.as_posix()) and path.is_dir()]
     rows = [_row(path, output) for path in folders]
-    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "bias", "departures", "path"]).astype(object)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind", "b_max", "bias", "departures", "pooled", "path"]).astype(
+        object
+    )
     return table.sort_values(["world", "variant", "generator", "k", "seed"], ignore_index=True)
 
 
 def _row(path: Path, output: Path) -> dict[str, Any]:
     world, variant, _, generator, k, seed = path.relative_to(output).parts
-    row: dict[str, Any] = dict.fromkeys(COLUMNS) | dict.fromkeys(("b_max", "bias", "departures")) | {"path": path}
+    row: dict[str, Any] = (
+        dict.fromkeys(COLUMNS) | dict.fromkeys(("b_max", "bias", "departures", "pooled")) | {"path": path}
+    )
     row |= {"world": world, "variant": variant, "generator": generator}
     row |= {"k": int(k.removeprefix("k=")), "seed": int(seed.removeprefix("seed="))}
     try:
@@ -64,6 +59,7 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
         config = _mapping(path / "config.yaml") if (path / "config.yaml").exists() else None
         departures = (config or {}).get("departures")
         row["departures"] = departures if isinstance(departures, dict) else None
+        row["pooled"] = _is_pooled(config)
         kind, state = _unfinished(path, config)
         if (path / "metrics.json").exists():
             row |= _finished(path)
@@ -77,6 +73,13 @@ def _row(path: Path, output: Path) -> dict[str, Any]:
     except Exception as error:  # whatever a file of another making leads to: the other runs are still to be seen
         kind, state = "damaged", f"damaged: cannot be read ({type(error).__name__})"
     return row | {"kind": kind, "state": state}
+
+
+def _is_pooled(config: dict[str, Any] | None) -> bool:
+    """By the settings of a config.yaml, of whatever version; False where it does not say."""
+    settings = (config or {}).get("settings")
+    search = settings.get("search") if isinstance(settings, dict) else None
+    return isinstance(search, dict) and search.get("images") == "pool"
 
 
 class Damaged(Exception):
@@ -170,20 +173,20 @@ def _time(path: Path) -> str:
 
 
 def shaped(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as text for people."""
+    """Finished runs as text for people: generator, k and seed, then what was measured; * marks a biased distance."""
 
     def text(column: str, form: str) -> list[str]:
         return ["" if pd.isna(value) else form.format(value) for value in table[column]]
 
-    shown = table[list(COLUMNS)].astype(str)
-    shown["best_clip_score"] = text("best_clip_score", "{:.4f}")
     distances = zip(text("frechet_distance", "{:.2f}"), table["bias"], strict=True)
-    shown["frechet_distance"] = [f"{distance}, {bias}" if bias else distance for distance, bias in distances]
-    shown["distinct_selected"] = text("distinct_selected", "{:.0f}")
-    shown["seconds"] = text("seconds", "{:.1f}")
-    finished = table["kind"] == "finished"
-    shown["images_to_threshold"] = [
-        "" if not done else f"> {b_max:g}" if pd.isna(images) else f"{images:g}"
-        for done, images, b_max in zip(finished, table["images_to_threshold"], table["b_max"], strict=True)
-    ]
-    return shown.rename(columns=COLUMNS)
+    images = zip(table["images_to_threshold"], table["b_max"], strict=True)
+    return table[["generator", "k", "seed"]].assign(
+        **{
+            "score": text("best_clip_score", "{:.4f}"),
+            "Fréchet": [f"{distance} *" if bias else distance for distance, bias in distances],
+            "distinct": text("distinct_selected", "{:.0f}"),
+            "images": [f"> {b_max:g}" if pd.isna(needed) else f"{needed:g}" for needed, b_max in images],
+            "seconds": text("seconds", "{:.1f}"),
+            "finished": list(table["when"]),
+        }
+    )

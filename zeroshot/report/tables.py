@@ -207,7 +207,10 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, title: str, label: str) -> str:
-    """A LaTeX table environment with booktabs' rules."""
+    """A LaTeX table environment for a document with booktabs and graphicx, shrunk where it is wider than a line.
+
+    LaTeX numbers it: a number that the title begins with is left out. Its name for \\ref is tab:<label>.
+    """
 
     def written(text: object) -> str:
         return _one_line(text).translate(LATEX)
@@ -221,16 +224,19 @@ def latex(table: pd.DataFrame, title: str, label: str) -> str:
     head = line(table.columns).replace("k = ", "$k$ = ")
     return "\n".join(
         [
+            r"% \usepackage{booktabs,graphicx}",
             r"\begin{table}",
-            rf"\caption{{{written(title)}}}",
+            r"\centering",
+            rf"\caption{{{written(re.sub('^Table [0-9]+: ', '', title))}}}",
             rf"\label{{tab:{label}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             head,
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
             "",
         ]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from zeroshot.report.style import by_name
 from zeroshot.settings import RunSettings
 
 
-def setting_of(runs: Sequence[RunSettings]) -> str:
+def setting_of(runs: Sequence[RunSettings], captions: int | None = None) -> str:
     """World, protocol, generators, k, captions, b, seeds and source of the images of runs that differ in generator, k
-    and seed only."""
+    and seed only. `captions`: of what is shown, where it is not theirs."""
     shared = runs[0]
+    count = shared.captions if captions is None else captions
     return (
         f"world: {shared.world.name}, protocol: {shared.protocol.name}, {what_of(runs)}, "
-        f"{shared.captions} captions, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
+        f"{count} caption{'' if count == 1 else 's'}, b = {shared.b_max}, {seeds_of(runs)}, {shared.search.in_words}"
         f"{strategy_of(shared)}"
     )
 
@@ -24,8 +26,9 @@ def strategy_of(settings: RunSettings) -> str:
 
 
 def what_of(runs: Sequence[RunSettings]) -> str:
-    """Generators and k, each once."""
-    return f"{listed(run.generator.name for run in runs)}, k = {listed(run.k for run in runs)}"
+    """Generators, SAGAN first, and k, each once."""
+    names = sorted((run.generator.name for run in runs), key=by_name)
+    return f"{listed(names)}, k = {listed(run.k for run in runs)}"
 
 
 def seeds_of(runs: Sequence[RunSettings]) -> str:

@@ -1,4 +1,4 @@
-"""Each strategy on a known function of z and label: it climbs, pays no more than its budget, and is its address's own."""
+"""Each strategy on a known function of z and label: it climbs, pays no more than it has, and is its address's own."""
 
 from __future__ import annotations
 

@@ -7,18 +7,17 @@
   const last = Number(slider.max);
   for (const element of document.querySelectorAll(".slider, .scale, .enlarge")) element.hidden = false;
 
-  const scaleOf = (svg) => document.querySelector("[name=scale]:checked").value;
   const place = (svg, b) => {
-    const share = scaleOf(svg) === "log" ? Math.log(b) / Math.log(Math.max(last, 2)) : (b - 1) / Math.max(last - 1, 1);
+    const share = svg.dataset.axis === "log" ? Math.log(b) / Math.log(Math.max(last, 2)) : (b - 1) / Math.max(last - 1, 1);
     return Number(svg.dataset.left) + share * (svg.dataset.right - svg.dataset.left);
   };
   const drawn = (svg, x) => {
     const share = (x - svg.dataset.left) / (svg.dataset.right - svg.dataset.left);
-    const b = scaleOf(svg) === "log" ? Math.exp(share * Math.log(Math.max(last, 2))) : 1 + share * (last - 1);
+    const b = svg.dataset.axis === "log" ? Math.exp(share * Math.log(Math.max(last, 2))) : 1 + share * (last - 1);
     return Math.min(last, Math.max(1, Math.round(b)));
   };
   const height = (svg, score) => {
-    const [low, high] = data.range;
+    const [low, high] = [Number(svg.dataset.low), Number(svg.dataset.high)];
     return Number(svg.dataset.top) + (high - score) / (high - low) * (svg.dataset.bottom - svg.dataset.top);
   };
 
@@ -31,7 +30,7 @@
       const mean = data.means[cell.dataset.generator][cell.dataset.k];
       if (!mean) continue;
       const spread = data.spreads[cell.dataset.generator][cell.dataset.k];
-      cell.textContent = `${mean[b - 1].toFixed(4)} ± ${spread[b - 1].toFixed(4)}`;
+      cell.textContent = mean[b - 1].toFixed(4) + (data.seeds > 1 ? ` ±\u00a0${spread[b - 1].toFixed(4)}` : "");
     }
     for (const svg of document.querySelectorAll("svg[data-panel]")) mark(svg, b);
     const best = generators.map((generator) => {
@@ -48,6 +47,7 @@
     cursor.setAttribute("x2", x);
     for (const dot of svg.querySelectorAll(".dot")) dot.remove();
     for (const [k, mean] of Object.entries(data.means[generators[svg.dataset.panel]])) {
+      if (mean[b - 1] < svg.dataset.low) continue;
       const dot = document.createElementNS(SVG, "circle");
       dot.setAttribute("class", `dot k-${k}`);
       dot.setAttribute("cx", x);
@@ -68,7 +68,7 @@
   slider.addEventListener("input", () => show(Number(slider.value)));
   for (const choice of document.querySelectorAll("[name=scale]")) {
     choice.addEventListener("change", () => {
-      for (const panels of document.querySelectorAll(".panels")) panels.hidden = panels.dataset.scale !== choice.value;
+      for (const panels of document.querySelectorAll(".panels[data-scale]")) panels.hidden = panels.dataset.scale !== choice.value;
       show(Number(slider.value));
     });
   }
