@@ -35,11 +35,7 @@ def main(config: DictConfig, stop: StopRequest) -> None:
     noted = f" ({', '.join(notes)})" if notes else ""
     again = " was finished" if before is not None and finished_at(path) == before else ""
     print(
-<<<<<<< HEAD
-        f"{run_path(output, settings)}: world {metrics['world']}, {settings.search.in_words}{strategy_of(settings)}, "
-=======
-        f"{path}{again}: world {metrics['world']}, {settings.search.in_words}, "
->>>>>>> polish
+        f"{path}{again}: world {metrics['world']}, {settings.search.in_words}{strategy_of(settings)}, "
         f"best CLIP score {metrics['best_clip_score']:.4f}, "
         f"Fréchet distance {metrics['frechet_distance']:.2f}{noted}, "
         f"threshold {metrics['threshold']:.4f} {f'passed after {passed} images' if passed else 'not passed'}"
