@@ -31,7 +31,7 @@ from experiments.cli import (
     told,
 )
 from zeroshot.errors import UserError
-from zeroshot.strategy_settings import refinement_named, start_named
+from zeroshot.strategy_settings import REFINEMENTS, STARTS, refinement_named, start_named
 
 MOST_LINES = 12
 # What Hydra and OmegaConf add to their reasons: where they looked, names of classes, and how to get past the refusal.
@@ -134,7 +134,9 @@ def check_keys(config: DictConfig, schema: type) -> None:
     if OmegaConf.get_type(config) is not schema:
         raise UserError("--config-name gives a configuration that is not this command's: begin its defaults with it")
     for place, node in _nodes(config):
-        known = _fields(OmegaConf.get_type(node)) or list(node)
+        # Where a schema is merged over a strategy's, as imagine's is, its node has the type of all strategies.
+        strategies = {"start.": STARTS, "refine.": REFINEMENTS}.get(place, {})
+        known = _fields(strategies.get(node.get("name"), OmegaConf.get_type(node))) or list(node)
         for key in map(str, node):
             if key not in known:
                 raise UserError(f"{place}{key} is unknown, so + cannot add it: there are {', '.join(sorted(known))}")

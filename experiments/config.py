@@ -144,6 +144,11 @@ def run_settings(config: DictConfig) -> RunSettings:
         check_values(key, ks)
     for text in plain.figure3.captions:
         check_text("figure3.captions", text)
+    for key, kinds in (("start", STARTS), ("refine", REFINEMENTS)):
+        given = vars(getattr(plain, key))
+        if given["name"] not in kinds:
+            raise UserError(f"{key}.name = {given['name']!r:.80}, but allowed is {', '.join(kinds)}")
+        setattr(plain, key, kinds[given["name"]](**given))
     if plain.search.images == BY_WORLD:
         plain.search.images = plain.world.images if draws_are_known(plain.start, plain.refine) else "fresh"
     return RunSettings(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(RunSettings)})
