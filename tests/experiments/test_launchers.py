@@ -23,7 +23,7 @@ from experiments.outcomes import leave_if_failed
 from experiments.reproduce import main as reproduce_main
 from experiments.run import main as run_main
 from experiments.sweep import Job, Sweep, sweep_of
-from tests.conftest import Call, command
+from tests.conftest import Call, command, with_cache
 from tests.experiments.test_config import composed_with_hydra
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
@@ -225,6 +225,19 @@ def test_two_shards_by_the_local_launcher_are_one_run(output: Path) -> None:
     assert "2 jobs, 2 at once" in done.stdout and "best CLIP score" in done.stdout
     path = variant(output) / "runs" / "sagan" / "k=0010" / "seed=42"
     assert json.loads((path / "metrics.json").read_text())["captions"] == 6 and not list(path.glob(".lock*"))
+
+
+@pytest.mark.slow
+def test_a_grid_by_the_local_launcher_writes_the_tables_of_one_process(cache: Path, tmp_path: Path) -> None:
+    grid = ("experiment=tiny", "grid.k=[1,10]", "grid.seeds=[42]", "device=cpu")
+    here, jobs = with_cache(tmp_path / "here", cache), with_cache(tmp_path / "jobs", cache)
+    for output, launcher in ((here, "default"), (jobs, "local")):
+        given = ("table1", *grid, f"hydra/launcher={launcher}", f"output={output}")
+        done = command("experiments.reproduce", *given, OMP_NUM_THREADS="1")
+        assert done.returncode == 0, done.stderr
+    assert len(list(jobs.glob("hydra/*/*/[0-3].log"))) == 4
+    tables = [path.relative_to(here) for path in here.glob("miniature/**/tables/*")]
+    assert len(tables) >= 6 and all((here / path).read_bytes() == (jobs / path).read_bytes() for path in tables)
 
 
 def test_a_failed_job_does_not_lose_the_others(
