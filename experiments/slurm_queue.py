@@ -53,13 +53,12 @@ def submit(script: Path) -> str:
         environment = {
             key: value for key, value in environment.items() if not key.startswith("SLURM_") or "CONF" in key
         }
-    for options in (["--test-only"], []):
-        done = _call(["sbatch", *options, "--parsable", str(script)], environment)
-        if done.returncode != 0:
-            said = " ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in done.stderr.splitlines())
-            if UNREACHABLE.search(said):
-                raise EnvironmentFailure(f"Slurm does not answer: {said} (the script: {script})")
-            raise UserError(f"Slurm refuses the jobs: {said}; change hydra.launcher.… (the script: {script})")
+    done = _call(["sbatch", "--parsable", str(script)], environment)
+    if done.returncode != 0:
+        said = " ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in done.stderr.splitlines())
+        if UNREACHABLE.search(said):
+            raise EnvironmentFailure(f"Slurm does not answer: {said} (the script: {script})")
+        raise UserError(f"Slurm refuses the jobs: {said}; change hydra.launcher.… (the script: {script})")
     return done.stdout.strip().partition(";")[0]
 
 

@@ -217,7 +217,7 @@ def test_slurms_daemons_are_restarted_under_a_job(cluster: Slurm, shared: Path, 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (["hydra.launcher.cpus_per_task=64"], "Requested node configuration is not available"),
+        (["hydra.launcher.cpus_per_task=64"], "it can never start: Slurm says PartitionConfig"),
         (["hydra.launcher.mem_gb=900"], "Requested node configuration is not available"),
         (["hydra.launcher.partition=none"], "invalid partition specified: none"),
         (["hydra.launcher.gpus_per_node=1"], "Invalid generic resource"),
