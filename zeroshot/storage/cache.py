@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -64,13 +65,16 @@ class Cache:
         made: list[Path] = []
 
         def rows(name: str, count: int, size: int, compute: Callable[[int, int], np.ndarray]) -> np.ndarray:
-            found = []
-            for start in range(0, max(count, 1), size):
+            def part(start: int, stop: int) -> np.ndarray:
                 if self.should_stop():
                     raise Interrupted(str(self.directory))
+                return compute(start, stop)
+
+            found = []
+            for start in range(0, max(count, 1), size):
                 stop = min(start + size, count)
                 own = key | {"part": [start, stop]}
-                found.append(self.get(f"{name}-part", own, lambda start=start, stop=stop: compute(start, stop)))  # type: ignore[misc]
+                found.append(self.get(f"{name}-part", own, functools.partial(part, start, stop)))
                 made.extend([self._path(f"{name}-part", own)] if self.directory else [])
             return np.concatenate(found)
 
