@@ -3,10 +3,12 @@
 # Each target sets up .venv by itself, from the exact versions in constraints.txt; nothing else need be installed
 # but Python with its venv module. The variables below become Hydra overrides, and only when they are given:
 #   make reproduce-table1 WORLD=paper PROTOCOL=released DEVICE=cuda ARGS="b_max=50 captions=100"
+#   make reproduce-table1 LAUNCHER=slurm ARGS="hydra.launcher.partition=gpu"
 
 PYTHON ?= python3
 OVERRIDES = $(strip $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(WORLD),world=$(WORLD)) \
-	$(if $(PROTOCOL),protocol=$(PROTOCOL)) $(if $(DEVICE),device=$(DEVICE))) $(ARGS)
+	$(if $(PROTOCOL),protocol=$(PROTOCOL)) $(if $(DEVICE),device=$(DEVICE)) \
+	$(if $(LAUNCHER),hydra/launcher=$(LAUNCHER))) $(ARGS)
 # A prompt reaches the command through its environment, so that no shell reads its quotes, nor make its dollars.
 imagine: export ZEROSHOT_PROMPT := $(value PROMPT)
 
@@ -22,10 +24,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
 	reproduce-claims reproduce-page verify imagine show first-hour rehearse benchmark \
-	test test-all lint format notebooks lab prepare miniature measure-miniature setup setup-dev lock clean clean-all
+	test test-all test-cluster lint format notebooks lab prepare miniature measure-miniature setup setup-dev lock \
+	clean clean-all
 
 help: ## Print this list
-	@echo "Usage: make TARGET [WORLD=miniature] [PROTOCOL=paper] [DEVICE=cpu] [EXPERIMENT=quick] [ARGS=\"k=10 seed=42\"]"
+	@echo "Usage: make TARGET [WORLD=miniature] [PROTOCOL=paper] [DEVICE=cpu] [EXPERIMENT=quick] [LAUNCHER=slurm] [ARGS=\"k=10 seed=42\"]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 	@echo
@@ -100,6 +103,9 @@ test: $(READY) ## Run the tests but for the slow ones
 
 test-all: $(READY) ## Run all tests
 	$(BIN)/python -m pytest $(PARALLEL)
+
+test-cluster: $(READY) ## Run the core of the tests on a Slurm that they start (apt: slurm-wlm munge)
+	$(BIN)/python -m pytest tests/experiments/test_slurm.py -k core -rs
 
 lint: $(DEV_READY) ## Check style, formatting, types and that rooms import downwards
 	$(BIN)/ruff check

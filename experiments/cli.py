@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -34,9 +35,8 @@ class Refused(Exception):
 class StopRequest:
     """A signal that asks to stop: the first lets the block in hand finish, the second exits at once.
 
-    SIGUSR1 and SIGUSR2 are what schedulers send ahead of a time limit. Where the scheduler's own code has a handler for
-    one of them (submitit's puts the job back into the queue), it is called once the block is finished; SIGTERM, which
-    it leaves alone, then stays left alone: Slurm would take an exit for the job's end and not queue it again.
+    SIGUSR1 and SIGUSR2 are what schedulers send ahead of a time limit. A SIGTERM that was ignored when the process
+    began stays ignored: a Slurm job that exits at it is over, where Slurm meant to queue it again.
     """
 
     def __init__(self) -> None:
@@ -50,9 +50,8 @@ class StopRequest:
     def listen(self) -> None:
         """Install the handlers."""
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
-        scheduled = any(callable(self._before[number]) for number in SCHEDULERS)
-        for number in SIGNALS:
-            if not (scheduled and number == signal.SIGTERM):
+        for number, handler in self._before.items():
+            if (number, handler) != (signal.SIGTERM, signal.SIG_IGN):
                 signal.signal(number, self._note)
 
     def restore(self) -> None:
@@ -60,12 +59,6 @@ class StopRequest:
         for number, handler in self._before.items():
             if handler is not None:  # one that is not Python's cannot be put back
                 signal.signal(number, handler)
-
-    def hand_on(self) -> None:
-        """Call the scheduler's handler of the signal that has come, if it has one; it does not return."""
-        handler = self._before.get(self.signal or 0)
-        if self.signal in SCHEDULERS and callable(handler):
-            handler(self.signal, None)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
@@ -98,7 +91,6 @@ def guarded(work: Callable[[StopRequest], None], in_sweep: bool = False) -> None
             raise
         _fail(f"error: {told(error)}", ENVIRONMENT_FAILURE, in_sweep)
     except Interrupted as error:
-        stop.hand_on()
         leave(f"stopped; the same command goes on where {error} left off", 128 + (stop.signal or signal.SIGINT))
     finally:
         stop.restore()
@@ -142,3 +134,15 @@ def _fail(message: str, code: int, in_sweep: bool) -> None:
     if in_sweep:
         raise JobFailed(one_line(message), code) from None
     leave(message, code)
+
+
+@contextmanager
+def signals() -> Iterator[list[int]]:
+    """The signals that come while the block runs, in their order."""
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -13,6 +13,7 @@ import hydra
 import hydra._internal.hydra
 import hydra._internal.utils
 from hydra._internal.utils import get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
@@ -100,6 +101,7 @@ def composed(config_name: str, schema: type) -> Callable[[Work], Callable[[], No
 
 def _checked(work: Work, config: DictConfig, schema: type, stop: StopRequest) -> None:
     try:
+        check_launcher(HydraConfig.get())
         check_keys(config, schema)
         work(config, stop)
     except (HydraException, OmegaConfBaseException) as error:
@@ -123,6 +125,14 @@ def check_flags(arguments: list[str]) -> None:
             if re.fullmatch(rf"{key}=[a-z0-9_,]+", argument):  # what else is given is for Hydra to read
                 for name in argument.partition("=")[2].split(","):
                     named(name)
+
+
+def check_launcher(hydra_config: HydraConf) -> None:
+    """Refuse a launcher that would be passed over: outside of a sweep only a grid has jobs. Raises UserError."""
+    chosen, command = hydra_config.runtime.choices.get("hydra/launcher"), hydra_config.job.name
+    if hydra_config.mode == RunMode.RUN and chosen not in ("default", "basic", None) and command != "reproduce":
+        mend = "add -m, which makes a sweep" if command == "run" else "leave it out"
+        raise UserError(f"hydra/launcher={chosen}, but one experiments.{command} has no jobs to launch: {mend}")
 
 
 def check_keys(config: DictConfig, schema: type) -> None:

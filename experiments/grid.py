@@ -18,10 +18,12 @@ from tqdm import tqdm
 
 from experiments.cli import StopRequest
 from experiments.config import Figure3, Grid, Page, run_settings
+from experiments.launched import launch, launcher
 from zeroshot.errors import Interrupted, UserError
 from zeroshot.limits import MOST_RUNS, check_values
 from zeroshot.report.collect import collect
-from zeroshot.runs.run import run, run_path
+from zeroshot.runs.run import is_finished, run, run_path
+from zeroshot.runs.shared import make_shared
 from zeroshot.settings import RunSettings
 from zeroshot.storage.files import check_writable
 from zeroshot.storage.shard import WHOLE, Shard
@@ -114,11 +116,27 @@ def checked_world(grid: Sequence[RunSettings], config: DictConfig) -> World:
 
 
 def run_grid(grid: Sequence[RunSettings], config: DictConfig, stop: StopRequest) -> tuple[World, pd.DataFrame]:
-    """Compute what is missing and collect the runs, all of one protocol; one world serves them all."""
+    """Compute what is missing, here or as a launcher's jobs, and collect the runs, all of one protocol, which share one
+    world."""
     output = Path(config.output)
-    world = checked_world(grid, config)
-    for settings in tqdm(grid, desc="grid", unit="run", disable=None):
+    world, here = checked_world(grid, config), list(grid)
+    if chosen := launcher():
+        missing = [settings for settings in grid if not is_finished(settings, output)]
+        if missing:
+            bases = dict(zip(config.grid.generators, _bases(config), strict=True))
+            launch(missing, bases, config, chosen)
+        here = [settings for settings in grid if settings not in missing]
+    for settings in tqdm(here, desc="grid", unit="run", disable=None):
         run(world, settings, output, should_stop=stop)
         if stop():
             raise Interrupted(str(output))
     return world, collect(run_path(output, settings) for settings in grid)
+
+
+def share(config: DictConfig, stop: StopRequest) -> None:
+    """Make what the grid's runs share, and no run."""
+    runs, output = grid_plan(config).runs, Path(config.output)
+    world = checked_world(runs, config)
+    for settings in tqdm(runs, desc="shared", unit="run", disable=None):
+        make_shared(world, settings, output, should_stop=stop)
+    print(f"what {len(runs)} runs share is made; python -m experiments.run and reproduce use it")

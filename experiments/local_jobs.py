@@ -4,74 +4,72 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig
 
-from experiments.cli import ENVIRONMENT_FAILURE, SIGNALS, USER_ERROR, JobFailed, leave
-from experiments.outcomes import named
+from experiments.cli import ENVIRONMENT_FAILURE, USER_ERROR, JobFailed, signals
+from experiments.sweep import Job, Sweep
+from zeroshot.errors import UserError
 
 log = logging.getLogger(__name__)
 
 WITHOUT_GPU = 2  # jobs at once where n_jobs is not given and there is no GPU
-SWEEPS_OWN = re.compile(r"[+~]*hydra[./](launcher|sweep|sweeper|mode|run)\b")  # overrides that are not for the jobs
 
 
 @dataclass
-class Job:
-    """A job that runs: its number in the sweep, what it was given, its place among those that run at once."""
+class Running:
+    """A job that runs: its number in the sweep, its place among those that run at once."""
 
     number: int
-    overrides: Sequence[str]
+    job: Job
     slot: int
     log: Path
     process: subprocess.Popen[bytes]
 
 
-def run_jobs(
-    job_overrides: Sequence[Sequence[str]], first: int, config: DictConfig, n_jobs: int | None
-) -> list[JobReturn]:
-    """Run `python -m experiments.run <overrides>` for every job of a sweep; failed ones do not stop the others.
+def run_jobs(sweep: Sweep, n_jobs: int | None) -> list[JobReturn]:
+    """Run the jobs of a sweep; failed ones do not stop the others.
 
     A signal is passed on to the jobs that run, no other is started, and the process leaves with the signal's code.
 
     Args:
-        job_overrides: what each job is given.
-        first: number of the first of them in the sweep.
-        config: the sweep's configuration.
+        sweep: the jobs.
         n_jobs: how many at once; None: one per GPU, two where there is none.
+
+    Raises UserError for a number of jobs below 1.
     """
-    _check(n_jobs, config.hydra.job.name)
-    folder = Path(str(config.hydra.sweep.dir))
+    if n_jobs is not None and n_jobs < 1:
+        raise UserError(f"hydra.launcher.n_jobs = {n_jobs}, but at least one job runs at a time: give null, 1 or more")
+    folder, jobs = sweep.folder, sweep.jobs
     folder.mkdir(parents=True, exist_ok=True)
-    own = [override for override in config.hydra.overrides.hydra if not SWEEPS_OWN.match(override)]
     threads, gpus = _this_machine()
-    at_once = min(n_jobs or len(gpus) or WITHOUT_GPU, len(job_overrides))
-    log.info("%d jobs, %d at once; their output goes to %s/<number>.log", len(job_overrides), at_once, folder)
-    waiting = deque(enumerate(job_overrides, first))
-    running: list[Job] = []
+    at_once = min(n_jobs or len(gpus) or WITHOUT_GPU, len(jobs))
+    log.info("%d jobs, %d at once; their output goes to %s/<number>.log", len(jobs), at_once, folder)
+    waiting = deque(enumerate(jobs))
+    running: list[Running] = []
     ended: dict[int, JobReturn] = {}
     passed_on = 0
-    with _signals() as received:
+    with signals() as received:
         while running or (waiting and not received):
             while waiting and len(running) < at_once and not received:
-                number, overrides = waiting.popleft()
+                number, given = waiting.popleft()
                 slot = min(set(range(at_once)) - {job.slot for job in running})
-                device = _device(overrides, str(config.device))
+                device = _device(given.overrides, sweep.device)
                 environment = os.environ | job_environment(slot, at_once, threads, gpus, device)
-                running.append(_start(number, [*overrides, *own], slot, folder / f"{number}.log", environment))
-                log.info("#%d started: %s", number, named(overrides))
+                command = [sys.executable, *given.arguments, *sweep.own]
+                path = folder / f"{number}.log"
+                running.append(Running(number, given, slot, path, _start(command, path, environment)))
+                log.info("#%d started: %s", number, given.name)
             time.sleep(0.1)
             for signal_number in received[passed_on:]:
                 passed_on += 1
@@ -112,37 +110,25 @@ def _this_machine() -> tuple[int, list[str]]:
     return torch.get_num_threads(), names
 
 
-def _check(n_jobs: int | None, entry_point: str) -> None:
-    problem = ""
-    if n_jobs is not None and n_jobs < 1:
-        problem = f"hydra.launcher.n_jobs = {n_jobs}, but at least one job runs at a time: give null, 1 or more"
-    elif entry_point != "run":
-        problem = f"hydra/launcher=local runs jobs of experiments.run, not of experiments.{entry_point}"
-    if problem:
-        leave(f"error: {problem}", USER_ERROR)
-
-
 def _device(overrides: Sequence[str], default: str) -> str:
     given = [override.partition("=")[2] for override in overrides if override.startswith("device=")]
     return given[-1] if given else default
 
 
-def _start(number: int, overrides: Sequence[str], slot: int, path: Path, environment: Mapping[str, str]) -> Job:
-    command = [sys.executable, "-m", "experiments.run", *overrides]
+def _start(command: Sequence[str], path: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with path.open("ab") as output:
         # A session of its own: Ctrl-C reaches this process only, which passes it on once.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
         )
-    return Job(number, overrides, slot, path, process)
 
 
-def _ended(job: Job) -> JobReturn:
+def _ended(job: Running) -> JobReturn:
     """What a job came to; says so by the last line that it wrote."""
     code = job.process.returncode
     lines = job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last = lines[-1] if lines else "no output"
-    outcome = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED)
+    outcome = JobReturn(overrides=job.job.overrides, status=JobStatus.COMPLETED)
     if code < 0:
         last = f"killed by {signal.Signals(-code).name}, see {job.log}"
     elif code not in (0, USER_ERROR, ENVIRONMENT_FAILURE):
@@ -152,15 +138,3 @@ def _ended(job: Job) -> JobReturn:
         outcome.return_value = JobFailed(last, code if code > 0 else ENVIRONMENT_FAILURE)
     log.info("#%d %s: %s", job.number, "ended" if code == 0 else "failed", last)
     return outcome
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The signals that have come meanwhile, in their order."""
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in SIGNALS}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

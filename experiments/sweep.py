@@ -1,71 +1,100 @@
-"""How a sweep of `experiments.run` ends: what it was, and the commands for the tables of its runs."""
+"""The jobs of a sweep, or of a grid, as a launcher gets them: each is a command of its own."""
 
 from __future__ import annotations
 
-import itertools
-import shlex
+import re
 from collections.abc import Sequence
-from math import prod
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.experimental.callback import Callback
+from hydra.conf import HydraConf
+from hydra.core.utils import JobReturn, configure_log
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from experiments.config import Grid
+from experiments.cli import guarded
+from experiments.outcomes import leave_if_failed, named, refuse_twins
+from zeroshot.errors import UserError
 
-MOST_TABLES = 4  # whose commands are told
-# What is swept, and the field of a grid that takes all its values.
-GRID = {"generator": "grid.generators", "k": "grid.k", "seed": "grid.seeds"}
-OF_JOBS = ("shard", "hydra")  # say how a run is computed, and nothing of its numbers
-
-
-class SweepTold(Callback):
-    """Hydra calls it in the process that started the sweep, once every job has been done."""
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the summary."""
-        print(summary(config))
+SWEEPS_OWN = re.compile(r"[+~]*hydra[./](launcher|sweep|sweeper|mode|run)\b")  # overrides that are not for the jobs
 
 
-def summary(config: DictConfig) -> str:
-    """What was swept over, and a line for each table of it."""
-    swept: dict[str, list[str]] = {}
-    fixed: list[str] = []
-    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
-        key = override.key_or_group
-        if override.is_sweep_override():
-            swept[key] = list(override.sweep_string_iterator())
-        elif key not in GRID and not key.startswith(OF_JOBS):
-            fixed.append(str(override.input_line))
-    jobs = prod(len(values) for values in swept.values())
-    told = " ".join(f"{key}={','.join(values)}" for key, values in swept.items())
-    grid = _grid(config, swept)
-    others = [[f"{key}={value}" for value in swept[key]] for key in swept if key not in GRID and key != "shard"]
-    tables = [_command([*fixed, *chosen, *grid]) for chosen in itertools.product(*others)]
-    more = [f"  and {len(tables) - MOST_TABLES} more, one for each of the values"] if len(tables) > MOST_TABLES else []
-    return "\n".join(
-        [
-            f"\nThe sweep is done, {jobs} {'job' if jobs == 1 else 'jobs'}: {told}",
-            f"Its {'table' if len(tables) == 1 else 'tables'}:",
-            *(f"  {command}" for command in tables[:MOST_TABLES]),
-            *more,
-        ]
-    )
+@dataclass(frozen=True)
+class Job:
+    """`python -m experiments.<entry> [target] <overrides>`."""
+
+    overrides: list[str]
+    entry: str = "run"
+    target: str = ""  # of experiments.reproduce
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows `python`."""
+        return ["-m", f"experiments.{self.entry}", *([self.target] if self.target else []), *self.overrides]
+
+    @property
+    def name(self) -> str:
+        """The job by what it was given."""
+        return f"{self.target} {named(self.overrides)}".strip()
 
 
-def _grid(config: DictConfig, swept: dict[str, list[str]]) -> list[str]:
-    """The overrides that make the sweep's generators, k's and seeds a grid; none where they are the default's."""
-    one = {"generator": config.hydra.runtime.choices.generator, "k": config.k, "seed": config.seed}
-    default = Grid()
-    usual: dict[str, list[Any]] = {"generator": default.generators, "k": default.k, "seed": default.seeds}
-    found = []
-    for key, field in GRID.items():
-        values = swept.get(key, [str(one[key])])
-        if sorted(values) != sorted(map(str, usual[key])):
-            found.append(f"{field}=[{','.join(values)}]")
-    return found
+@dataclass(frozen=True)
+class Sweep:
+    """Jobs that a launcher runs."""
+
+    jobs: list[Job]
+    folder: Path  # for their logs
+    output: Path  # root of all outputs
+    device: str  # the jobs', where their overrides name none
+    own: list[str]  # Hydra's overrides for every job
+    on_gpus: bool  # whether the jobs want a GPU each
 
 
-def _command(overrides: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "experiments.reproduce", "table1", *overrides])
+def sweep_of(config: DictConfig, hydra: HydraConf, jobs: Sequence[Job]) -> Sweep:
+    """The jobs with what a configuration and Hydra's part of it say of them."""
+    own = [override for override in hydra.overrides.hydra if not SWEEPS_OWN.match(override)]
+    device = str(config.device)
+    on_gpus = device.startswith("cuda") or (device == "auto" and config.world.name == "paper")
+    return Sweep(list(jobs), Path(str(hydra.sweep.dir)), Path(config.output), device, own, on_gpus)
+
+
+def jobs_of_run(config: DictConfig, job_overrides: Sequence[Sequence[str]], launcher: str) -> list[Job]:
+    """A sweep's jobs. Raises UserError for a sweep of another command than experiments.run."""
+    entry = config.hydra.job.name
+    if entry != "run":
+        mend = ": leave out -m" if entry == "reproduce" else ""
+        raise UserError(f"hydra/launcher={launcher} runs sweeps of experiments.run, not of experiments.{entry}{mend}")
+    return [Job(list(overrides)) for overrides in job_overrides]
+
+
+class JobsLauncher(Launcher):
+    """A launcher whose jobs are commands of their own; `run` runs them."""
+
+    name = ""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep the sweep's configuration and what composes its jobs'."""
+        self.config, self.hydra_context = config, hydra_context
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs; leave with the code of the failed ones, if any."""
+        refuse_twins(job_overrides)
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        ended: list[JobReturn] = []
+
+        def run() -> None:
+            jobs = jobs_of_run(self.config, job_overrides, self.name)
+            self.check(job_overrides)
+            ended.extend(self.run(sweep_of(self.config, self.config.hydra, jobs)))
+
+        guarded(lambda _: run())
+        leave_if_failed(ended)
+        return ended
+
+    def check(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Raise UserError or EnvironmentFailure for a job that cannot run; one that runs here says so by itself."""
+
+    def run(self, sweep: Sweep, first: Sequence[Job] = ()) -> list[JobReturn]:
+        """Run jobs, some of them first where those wait long in a queue."""
+        raise NotImplementedError

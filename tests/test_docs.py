@@ -17,7 +17,7 @@ SMALL = ("device=cpu", "captions=3", "b_max=2")  # of whatever searches; the rel
 RELEASED = ("device=cpu", "captions=16", "b_max=2", "grid.seeds=[42]", "grid.generators=[sagan]")
 # What other tests run, what would take minutes, and what needs a cluster.
 ELSEWHERE = re.compile(
-    r"experiments\.(benchmark|rehearse|study_pool|train_miniature|measure_miniature|verify)|hydra/launcher=slurm"
+    r"experiments\.(benchmark|rehearse|study_pool|train_miniature|measure_miniature|verify)|(hydra/launcher|LAUNCHER)=slurm"
     r"|tracking\.TensorBoard"
 )
 

@@ -6,29 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.utils import JobReturn, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra.core.utils import JobReturn
 
-from experiments.cli import ENVIRONMENT_FAILURE, USER_ERROR, leave
 from experiments.outcomes import leave_if_failed, refuse_twins
-
-try:
-    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher as Submitit
-except ImportError:
-
-    class Submitit(Launcher):  # type: ignore[no-redef]
-        """Stands for the launcher that is not installed, so that choosing it says what to do."""
-
-        def __init__(self, **parameters: Any) -> None:
-            pass
-
-        def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-            leave("error: hydra/launcher=slurm needs an extra: pip install -e '.[cluster]'", USER_ERROR)
-
-        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            raise NotImplementedError
+from experiments.slurm_fields import SlurmFields
+from experiments.sweep import Job, JobsLauncher, Sweep
 
 
 class DefaultLauncher(BasicLauncher):
@@ -42,40 +24,38 @@ class DefaultLauncher(BasicLauncher):
         return jobs
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(JobsLauncher):
     """hydra/launcher=local: several processes of this machine at once (experiments/local_jobs.py)."""
+
+    name = "local"
 
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs
-        self.config: DictConfig | None = None
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep the sweep's configuration."""
-        self.config = config
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs; leave with the code of the failed ones, if any."""
+    def run(self, sweep: Sweep, first: Sequence[Job] = ()) -> list[JobReturn]:
+        """Run the jobs; those that want what another makes wait for it."""
         from experiments.local_jobs import run_jobs
 
-        assert self.config is not None
-        refuse_twins(job_overrides)
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        jobs = run_jobs(job_overrides, initial_job_idx, self.config, self.n_jobs)
-        leave_if_failed(jobs)
-        return jobs
+        return run_jobs(sweep, self.n_jobs)
 
 
-class SlurmLauncher(Submitit):
-    """hydra/launcher=slurm: an array of Slurm's jobs, queued again when their time is up, going on where they were."""
+class SlurmLauncher(JobsLauncher):
+    """hydra/launcher=slurm: an array of Slurm's jobs, which go on in another turn when their time is up
+    (experiments/slurm_jobs.py)."""
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Submit the jobs as one array and wait for them; they go on without this process, should it end."""
-        refuse_twins(job_overrides)
-        try:
-            jobs = super().launch(job_overrides, initial_job_idx)
-        except Exception as error:  # no Slurm here, fields that it refuses, or a job that ended without a result
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            assert self.config is not None
-            leave(f"error: {reason[0]} (logs: {self.config.hydra.sweep.dir}/slurm)", ENVIRONMENT_FAILURE)
-        leave_if_failed(jobs)
-        return jobs
+    name = "slurm"
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = SlurmFields(**fields)  # not a base: `setup` is a field of it and a method here
+
+    def check(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Compose every job's configuration and check it, before any waits in a queue to be refused there."""
+        from experiments.checked_jobs import check_jobs
+
+        check_jobs(self.hydra_context, self.config, job_overrides)
+
+    def run(self, sweep: Sweep, first: Sequence[Job] = ()) -> list[JobReturn]:
+        """Submit the jobs and wait for them; they go on without this process, should it end."""
+        from experiments.slurm_jobs import run_jobs
+
+        return run_jobs(sweep, self.fields, first)

@@ -6,26 +6,25 @@ import json
 import os
 import runpy
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 
 from experiments import local_jobs
 from experiments.cli import JobFailed, StopRequest, guarded
+from experiments.imagine import main as imagine_main
 from experiments.local_jobs import job_environment, run_jobs
 from experiments.outcomes import leave_if_failed
+from experiments.reproduce import main as reproduce_main
 from experiments.run import main as run_main
-from hydra_plugins.zeroshot_launchers.launchers import SlurmLauncher
-from tests.conftest import ROOT, Call, command
+from experiments.sweep import Job, Sweep, sweep_of
+from tests.conftest import Call, command, with_cache
 from tests.experiments.test_config import composed_with_hydra
-from tests.runs.test_run import results
 from zeroshot.errors import EnvironmentFailure, Interrupted, UserError
 
 TINY = ("experiment=tiny", "device=cpu", "search.images=fresh")
@@ -84,21 +83,14 @@ def jobs_are(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Lets jobs be a few lines of Python that find their overrides in sys.argv."""
 
     def replace(code: str) -> None:
-        start = local_jobs._start
-
-        def quick(number: int, overrides: list[str], slot: int, path: Path, environment: dict) -> local_jobs.Job:
-            with monkeypatch.context() as patch:
-                popen = subprocess.Popen
-                patch.setattr(
-                    subprocess,
-                    "Popen",
-                    lambda c, **o: popen([sys.executable, "-c", code, *c[3:]], **o),
-                )
-                return start(number, overrides, slot, path, environment)
-
-        monkeypatch.setattr(local_jobs, "_start", quick)
+        monkeypatch.setattr(Job, "arguments", property(lambda job: ["-c", code, *job.overrides]))
 
     return replace
+
+
+def sweep(output: Path, *jobs: str) -> Sweep:
+    config = composed_with_hydra(f"output={output}")
+    return sweep_of(config, config.hydra, [Job([job]) for job in jobs])
 
 
 def test_local_jobs_overlap_as_many_as_said_with_slots_of_their_own(
@@ -109,8 +101,7 @@ def test_local_jobs_overlap_as_many_as_said_with_slots_of_their_own(
         "print(a, time.time(), os.environ['OMP_NUM_THREADS'], os.environ['CUDA_VISIBLE_DEVICES'])"
     )
     monkeypatch.setattr(local_jobs, "_this_machine", lambda: (4, ["0", "1"]))
-    config = composed_with_hydra(f"output={tmp_path}")
-    jobs = run_jobs([["k=1"], ["k=2"], ["k=3"], ["k=4"], ["k=5"]], 0, config, 2)
+    jobs = run_jobs(sweep(tmp_path, "k=1", "k=2", "k=3", "k=4", "k=5"), 2)
     assert all(job.status == JobStatus.COMPLETED for job in jobs)
     logs = [next(tmp_path.glob(f"hydra/*/*/{n}.log")).read_text().split() for n in range(5)]
     spans = [(float(start), float(end)) for start, end, _, _ in logs]
@@ -125,7 +116,7 @@ def test_local_jobs_that_fail_are_told_apart(jobs_are: Callable[[str], None], tm
         "import os, sys; n = int(sys.argv[1][2:]); print('said', n, flush=True);"
         "os.kill(os.getpid(), 9) if n == 9 else sys.exit(n)"
     )
-    jobs = run_jobs([["k=0"], ["k=2"], ["k=9"], ["k=1"]], 0, composed_with_hydra(f"output={tmp_path}"), 2)
+    jobs = run_jobs(sweep(tmp_path, "k=0", "k=2", "k=9", "k=1"), 2)
     assert jobs[0].status == JobStatus.COMPLETED
     failed = [job._return_value for job in jobs[1:]]
     assert [failure.code for failure in failed] == [2, 3, 1]
@@ -155,20 +146,37 @@ time.sleep(60)
     before = signal.getsignal(number)
     started = time.monotonic()
     with pytest.raises(SystemExit) as left:
-        run_jobs([["k=1"], ["k=2"], ["k=3"]], 0, composed_with_hydra(f"output={tmp_path}"), 2)
+        run_jobs(sweep(tmp_path, "k=1", "k=2", "k=3"), 2)
     assert left.value.code == code and time.monotonic() - started < 30
     assert "stopped, 1 jobs were not started; the same command goes on" in capsys.readouterr().err
     assert [path.read_text() for path in sorted(tmp_path.glob("hydra/*/*/*.log"))] == [f"got {number}\n"] * 2
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize(("n_jobs", "name", "said"), [(0, "run", "n_jobs = 0"), (2, "imagine", "experiments.imagine")])
-def test_what_local_cannot_run_is_refused(
-    n_jobs: int, name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture
+def test_at_least_one_job_runs_at_a_time(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="n_jobs = 0"):
+        run_jobs(sweep(tmp_path, "k=1"), 0)
+
+
+@pytest.mark.parametrize("launcher", ["local", "slurm"])
+@pytest.mark.parametrize(
+    ("main", "arguments", "said"),
+    [
+        (run_main, ("k=10",), "one experiments.run has no jobs to launch: add -m"),
+        (imagine_main, ("prompt=bird",), "one experiments.imagine has no jobs to launch: leave it out"),
+        (imagine_main, ("-m", "prompt=bird"), "runs sweeps of experiments.run, not of experiments.imagine"),
+        (
+            reproduce_main,
+            ("table1", "-m"),
+            "runs sweeps of experiments.run, not of experiments.reproduce: leave out -m",
+        ),
+    ],
+)
+def test_a_launcher_is_never_passed_over(
+    main: Callable[[], None], arguments: tuple[str, ...], said: str, launcher: str, call: Call, tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit) as left:
-        run_jobs([["k=1"]], 0, composed_with_hydra(f"output={tmp_path}", f"hydra.job.name={name}"), n_jobs)
-    assert left.value.code == 2 and said in capsys.readouterr().err
+    code, _, stderr = call(main, *arguments, f"hydra/launcher={launcher}", f"output={tmp_path}")
+    assert code == 2 and said in stderr and not list(tmp_path.glob("miniature"))
 
 
 @pytest.mark.parametrize(("error", "code"), [(UserError("k = 0"), 2), (EnvironmentFailure("disk"), 3)])
@@ -186,39 +194,22 @@ def test_in_a_sweep_an_error_is_an_exception_that_the_launcher_collects(error: E
     assert left.value.code == code
 
 
-def until_stopped(stop: StopRequest) -> None:
-    os.kill(os.getpid(), signal.SIGUSR2)
-    while not stop():
-        time.sleep(0.01)
-    raise Interrupted("here")
-
-
-def test_a_schedulers_signal_finishes_the_block_and_is_handed_on(capsys: pytest.CaptureFixture) -> None:
-    with pytest.raises(SystemExit) as left:
-        guarded(until_stopped, in_sweep=True)
-    assert left.value.code == 128 + signal.SIGUSR2  # no scheduler here
-
-    def requeue(number: int, frame: object) -> None:
-        sys.exit(144)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
-    ignored: list[int] = []
-    try:
-        signal.signal(signal.SIGUSR2, requeue)
-        signal.signal(signal.SIGTERM, lambda number, frame: ignored.append(number))
-
-        def work(stop: StopRequest) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)  # Slurm's first word of a preemption: left to submitit
+def test_a_schedulers_signal_finishes_the_block_and_a_sigterm_that_is_ignored_stays_so() -> None:
+    def work(stop: StopRequest) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)  # Slurm's first word of a preemption
+        assert not stop()
+        os.kill(os.getpid(), signal.SIGUSR2)
+        while not stop():
             time.sleep(0.01)
-            assert ignored and not stop()
-            until_stopped(stop)
+        raise Interrupted("here")
 
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
         with pytest.raises(SystemExit) as left:
             guarded(work, in_sweep=True)
-        assert left.value.code == 144 and signal.getsignal(signal.SIGUSR2) == requeue
+        assert left.value.code == 128 + signal.SIGUSR2 and signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGTERM, before)
 
 
 def variant(output: Path) -> Path:
@@ -236,14 +227,17 @@ def test_two_shards_by_the_local_launcher_are_one_run(output: Path) -> None:
     assert json.loads((path / "metrics.json").read_text())["captions"] == 6 and not list(path.glob(".lock*"))
 
 
-def test_submitits_local_executor_runs_a_sweep(output: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    pytest.importorskip("submitit", reason="pip install -e '.[cluster]'")
-    where = (f"output={output}", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5")
-    done = command("experiments.run", "-m", "k=1,10", *TINY, *where)
-    assert done.returncode == 0, done.stderr
-    for k in ("0001", "0010"):
-        scores = pd.read_parquet(variant(output) / "runs" / "sagan" / f"k={k}" / "seed=42" / "scores.parquet")
-        assert len(scores) == 24
+@pytest.mark.slow
+def test_a_grid_by_the_local_launcher_writes_the_tables_of_one_process(cache: Path, tmp_path: Path) -> None:
+    grid = ("experiment=tiny", "grid.k=[1,10]", "grid.seeds=[42]", "device=cpu")
+    here, jobs = with_cache(tmp_path / "here", cache), with_cache(tmp_path / "jobs", cache)
+    for output, launcher in ((here, "default"), (jobs, "local")):
+        given = ("table1", *grid, f"hydra/launcher={launcher}", f"output={output}")
+        done = command("experiments.reproduce", *given, OMP_NUM_THREADS="1")
+        assert done.returncode == 0, done.stderr
+    assert len(list(jobs.glob("hydra/*/*/[0-3].log"))) == 4
+    tables = [path.relative_to(here) for path in here.glob("miniature/**/tables/*")]
+    assert len(tables) >= 6 and all((here / path).read_bytes() == (jobs / path).read_bytes() for path in tables)
 
 
 def test_a_failed_job_does_not_lose_the_others(
@@ -258,64 +252,3 @@ def test_a_failed_job_does_not_lose_the_others(
     assert left.value.code == 2 and "Traceback" not in errors
     assert "1 of 2 jobs failed, the others are done:" in errors and "k = 2000, but" in errors
     assert (variant(output) / "runs" / "sagan" / "k=0001" / "seed=42" / "metrics.json").exists()
-
-
-def test_without_slurm_one_line_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("submitit", reason="pip install -e '.[cluster]'")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    config = composed_with_hydra(f"output={tmp_path}", "hydra/launcher=slurm")
-    launcher = SlurmLauncher(submitit_folder=config.hydra.launcher.submitit_folder)
-    launcher.config = config
-    with pytest.raises(SystemExit) as left:
-        launcher.launch([["k=1"]], 0)
-    errors = capsys.readouterr().err
-    assert left.value.code == 3 and len(errors.splitlines()) == 1 and "slurm cluster" in errors
-
-
-@pytest.mark.slow
-def test_slurm_jobs_are_queued_again_and_go_on(output: Path, tmp_path: Path) -> None:
-    """On a stand-in for Slurm's commands: the real thing cannot be had in a test."""
-    pytest.importorskip("submitit", reason="pip install -e '.[cluster]'")
-    queue, programs = tmp_path / "queue", tmp_path / "bin"
-    queue.mkdir()
-    programs.mkdir()
-    for name in ("sbatch", "srun", "sacct", "scontrol"):
-        script = programs / name
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/fake_slurm.py {name} "$@"\n')
-        script.chmod(0o755)
-    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "FAKE_SLURM": str(queue), "OMP_NUM_THREADS": "1"}
-    settings = ("captions=17", "b_max=200", "device=cpu", "search.images=fresh", "k=10")
-    sweep = ["experiments.run", "-m", *settings, "generator=sagan", "seed=42,43", f"output={output}"]
-    slurm = ["hydra/launcher=slurm", "hydra.launcher.partition=gpu", "+hydra.launcher.qos=high"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *sweep, *slurm],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not list(output.glob("miniature/*/runs/sagan/*/*/blocks/0*.parquet")) and process.poll() is None:
-        time.sleep(0.05)
-    os.kill(int((queue / "7_0.pid").read_text()), signal.SIGUSR2)  # what Slurm sends ahead of the time limit
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    assert (queue / "7_0.requeued").exists() and not (queue / "7_1.requeued").exists()
-    header = (queue / "script.sh").read_text()
-    for line in (
-        "array=0-1%2",
-        "partition=gpu",
-        "qos=high",
-        "requeue",
-        "signal=USR2@120",
-        "time=240",
-        "gpus-per-node=1",
-    ):
-        assert f"#SBATCH --{line}\n" in header
-    one = tmp_path / "one"
-    done = command("experiments.run", *settings, "generator=sagan", f"output={one}", OMP_NUM_THREADS="1")
-    assert done.returncode == 0
-    place = Path("runs") / "sagan" / "k=0010" / "seed=42"
-    assert results(variant(output) / place) == results(variant(one) / place)
-    assert "stopped; the next run of the same settings goes on" in (variant(output) / place / "run.log").read_text()

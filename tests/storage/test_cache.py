@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zeroshot.errors import EnvironmentFailure
+from zeroshot.errors import EnvironmentFailure, Interrupted
 from zeroshot.storage.cache import Cache
 
 KEY = {"clip": "abc", "texts": ["a bird"]}
@@ -70,3 +70,26 @@ def test_whoever_waits_computes_where_the_first_failed(tmp_path: Path) -> None:
     with pytest.raises(MemoryError):
         Cache(tmp_path).get("x", KEY, fail)
     assert Cache(tmp_path).get("x", KEY, lambda: np.ones(1))[0] == 1
+
+
+def test_parts_are_kept_where_the_work_is_stopped_and_gone_when_it_is_whole(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def part(start: int, stop: int) -> np.ndarray:
+        made.append(start)
+        return np.arange(start, stop)
+
+    def compute() -> np.ndarray:
+        with cache.parts({"of": "it"}) as rows:
+            return rows("numbers", 10, 4, part) + rows("more", 10, 10, part)
+
+    cache = Cache(tmp_path)
+    cache.should_stop = lambda: len(made) == 2
+    with pytest.raises(Interrupted, match=str(tmp_path)):
+        cache.get("sum", {"of": "it"}, compute)
+    assert made == [0, 4]
+    cache = Cache(tmp_path)  # another process
+    assert cache.get("sum", {"of": "it"}, compute).tolist() == [2 * n for n in range(10)]
+    assert made == [0, 4, 8, 0] and len(list(tmp_path.glob("*.npy"))) == 1
+    cache = Cache()
+    assert cache.get("sum", {"of": "it"}, compute).tolist() == [2 * n for n in range(10)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,19 @@ class Prepared:
     identity: dict[str, Any]  # what two runs must share to be one
 
 
-def prepare(world: World, asked: RunSettings, output: Path, path: Path) -> Prepared:
-    """Put a run together; `path` is its folder.
+def prepare(
+    world: World,
+    asked: RunSettings,
+    output: Path,
+    path: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Prepared:
+    """Put a run together; `path` is its folder. `should_stop` is the run's: what all runs share is made under it too.
 
     Raises UserError and EnvironmentFailure for whatever is wrong with its settings, or missing.
     """
     check_world(world, asked)
+    world.cache.should_stop = should_stop
     check_present(asked)
     settings = with_physical_batch(world, asked, path)
     check_writable(output)

@@ -31,7 +31,19 @@ def run(
             a score that is not finite.
     """
     path = run_path(output, settings)
-    return _whole(prepare(world, settings, output, path), path, should_stop)
+    return _whole(prepare(world, settings, output, path, should_stop), path, should_stop)
+
+
+def is_finished(settings: RunSettings, output: Path) -> bool:
+    """Whether a run's files are all there; damaged ones are set aside, to be made again. No model is needed.
+
+    Raises Held where another process computes the run.
+    """
+    path = run_path(output, settings)
+    if not RunDirectory(path).finished:
+        return False
+    with RunDirectory(path) as directory:
+        return directory.whole()
 
 
 def _whole(prepared: Prepared, path: Path, should_stop: Callable[[], bool]) -> dict[str, Any]:
@@ -60,7 +72,7 @@ def run_shard(
     if shard == WHOLE:
         return run(world, settings, output, should_stop=should_stop)
     path = run_path(output, settings)
-    prepared = prepare(world, settings, output, path)
+    prepared = prepare(world, settings, output, path, should_stop)
     with RunDirectory(path, shard) as directory, run_log(path) as log:
         directory.claim(prepared.identity)
         if directory.finished and directory.whole():

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zeroshot.errors import Interrupted
 from zeroshot.storage.files import Damaged, sealed, set_aside, unsealed, write_bytes
 from zeroshot.storage.locks import locked
 
+# (name, count, size, compute) -> array [count, …] that compute(start, stop) makes in parts of `size` rows
+Rows = Callable[[str, int, int, Callable[[int, int], np.ndarray]], np.ndarray]
+
+
+def at_once(name: str, count: int, size: int, compute: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """`Rows` that keeps nothing."""
+    return compute(0, count)
+
 
 class Cache:
-    """A folder of arrays; `directory=None` keeps nothing on disk."""
+    """A folder of arrays; `directory=None` keeps nothing on disk.
+
+    `should_stop` is asked between the parts of an array that takes long; where it says so, Interrupted is raised, and
+    what was made is kept.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory
+        self.should_stop: Callable[[], bool] = lambda: False
 
     def get(self, name: str, key: dict[str, Any], compute: Callable[[], np.ndarray]) -> np.ndarray:
         """The array called `name` that belongs to `key`, from disk or from `compute`.
@@ -29,8 +45,7 @@ class Cache:
         """
         if self.directory is None:
             return compute()
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        path = self.directory / f"{name}-{digest}.npy"
+        path = self._path(name, key)
         found = self._read(path)
         if found is not None:
             return found
@@ -40,6 +55,37 @@ class Cache:
                 found = compute()
                 self._write(path, found)
         return found
+
+    @contextlib.contextmanager
+    def parts(self, key: dict[str, Any]) -> Iterator[Rows]:
+        """What makes the arrays that belong to `key` in parts, which are kept until the block has come to its end.
+
+        Raises Interrupted where `should_stop` says so.
+        """
+        made: list[Path] = []
+
+        def rows(name: str, count: int, size: int, compute: Callable[[int, int], np.ndarray]) -> np.ndarray:
+            def part(start: int, stop: int) -> np.ndarray:
+                if self.should_stop():
+                    raise Interrupted(str(self.directory))
+                return compute(start, stop)
+
+            found = []
+            for start in range(0, max(count, 1), size):
+                stop = min(start + size, count)
+                own = key | {"part": [start, stop]}
+                found.append(self.get(f"{name}-part", own, functools.partial(part, start, stop)))
+                made.extend([self._path(f"{name}-part", own)] if self.directory else [])
+            return np.concatenate(found)
+
+        yield rows
+        for path in made:
+            path.unlink(missing_ok=True)
+
+    def _path(self, name: str, key: dict[str, Any]) -> Path:
+        assert self.directory is not None
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        return self.directory / f"{name}-{digest}.npy"
 
     def _read(self, path: Path) -> np.ndarray | None:
         try:

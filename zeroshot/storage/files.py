@@ -28,7 +28,11 @@ def write_bytes(final: Path, content: bytes) -> None:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
-        os.replace(partial, final)
+        try:
+            os.replace(partial, final)
+        except FileNotFoundError:  # tidied away by a node that finished the same run and sees none of our locks
+            partial.write_bytes(content)
+            os.replace(partial, final)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -16,19 +16,23 @@ from zeroshot.metrics.features import FeatureExtractor, resized
 from zeroshot.models.clip import Clip
 from zeroshot.models.precision import arithmetic
 from zeroshot.settings import ProtocolSettings
+from zeroshot.storage.cache import Rows, at_once
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.protocols import cut
 
 PICTURE_BATCH = 64
+# What is kept together while all are made; whole batches, so that the parts change no bit.
+PHOTOGRAPHS, TEXTS = 16 * PICTURE_BATCH, 16 * 256
 
 logger = logging.getLogger(__name__)
 
 _Encode = Callable[[list[Image.Image], list[str]], torch.Tensor]  # photographs and their image_ids -> [n, dim]
 
 
-def train_scores(clip: Clip, train: CaptionedImages, protocol: ProtocolSettings) -> np.ndarray:
+def train_scores(clip: Clip, train: CaptionedImages, protocol: ProtocolSettings, rows: Rows = at_once) -> np.ndarray:
     """CLIP score of each photograph with each of its captions, float64 [pairs], in the order of
-    `train.photographed_captions`; rounded to half precision where the protocol's threshold is."""
+    `train.photographed_captions`; rounded to half precision where the protocol's threshold is. `rows` makes both sides
+    of it in parts."""
     own = train.photographed_captions
     counts = torch.tensor([len(captions) for captions in own])
     captions = [cut(c, protocol) for captions in own for c in captions]
@@ -37,14 +41,16 @@ def train_scores(clip: Clip, train: CaptionedImages, protocol: ProtocolSettings)
     for count, what in ((unseen, "characters that no reader sees"), (marked, "markers of CLIP's own")):
         if count:
             logger.warning("%d of %d captions of the train split hold %s", count, len(captions), what)
-    text = clip.encode_text(captions).cpu().double()
+    text = torch.from_numpy(
+        rows("texts", len(captions), TEXTS, lambda a, b: clip.encode_text(captions[a:b]).cpu().numpy())
+    ).double()
     check_rows(text.numpy(), lambda row: f"CLIP's vector of {captions[row]!r}")
     raw = protocol.threshold == "raw"
 
     def encode(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
         return _encode_raw(clip, pictures, image_ids) if raw else clip.encode_pil(pictures)
 
-    photographs = _photographs(train, "threshold", encode)
+    photographs = _photographs(train, "threshold", encode, rows)
     scores = (text * photographs.double().repeat_interleave(counts, dim=0)).sum(dim=1)
     return (scores.half().double() if raw else scores).numpy()
 
@@ -64,13 +70,13 @@ def _encode_raw(clip: Clip, pictures: list[Image.Image], image_ids: list[str]) -
     return clip.encode_prepared(images.to(clip.device))
 
 
-def photograph_features(features: FeatureExtractor, test: CaptionedImages) -> np.ndarray:
-    """Features of all photographs that are there, float64 [n, dim]."""
+def photograph_features(features: FeatureExtractor, test: CaptionedImages, rows: Rows = at_once) -> np.ndarray:
+    """Features of all photographs that are there, float64 [n, dim]; `rows` makes them in parts."""
 
     def encode(pictures: list[Image.Image], image_ids: list[str]) -> torch.Tensor:
         return torch.from_numpy(extract(features, [np.asarray(picture) for picture in pictures]))
 
-    return _photographs(test, "photographs", encode).numpy()
+    return _photographs(test, "photographs", encode, rows).numpy()
 
 
 @torch.inference_mode()
@@ -87,14 +93,20 @@ def extract(features: FeatureExtractor, pictures: np.ndarray | list[np.ndarray])
     return np.concatenate(parts)
 
 
-def _photographs(data: CaptionedImages, name: str, encode: _Encode) -> torch.Tensor:
+def _photographs(data: CaptionedImages, name: str, encode: _Encode, rows: Rows) -> torch.Tensor:
     there = data.photographed
     if not there:
         raise EnvironmentFailure(f"none of the {len(data)} photographs is there: {name} cannot be computed")
-    parts = []
-    for start in tqdm(range(0, len(there), PICTURE_BATCH), desc=name, unit="batch", leave=False, disable=None):
-        rows = there[start : start + PICTURE_BATCH]
-        parts.append(encode([data.image(i) for i in rows], [data.image_ids[i] for i in rows]).cpu())
-    encoded = torch.cat(parts)
-    check_rows(encoded.numpy(), lambda row: f"a feature of photograph {data.image_ids[there[row]]}")
-    return encoded
+    with tqdm(total=len(there), desc=name, unit="img", leave=False, disable=None) as bar:
+
+        def part(first: int, last: int) -> np.ndarray:
+            encoded = []
+            for start in range(first, last, PICTURE_BATCH):
+                batch = there[start : min(start + PICTURE_BATCH, last)]
+                encoded.append(encode([data.image(i) for i in batch], [data.image_ids[i] for i in batch]).cpu())
+                bar.update(len(batch))
+            return torch.cat(encoded).numpy()
+
+        made = rows(name, len(there), PHOTOGRAPHS, part)
+    check_rows(made, lambda row: f"a feature of photograph {data.image_ids[there[row]]}")
+    return torch.from_numpy(made)

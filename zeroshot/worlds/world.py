@@ -184,9 +184,10 @@ class World:
         key = {"clip": self.clip_identity, "texts": texts}
 
         def compute() -> np.ndarray:
-            return check_rows(
-                self.clip.encode_text(texts).cpu().numpy(), lambda row: f"CLIP's vector of {texts[row]!r}"
-            )
+            size = self._references.TEXTS
+            with self.cache.parts(key) as rows:
+                made = rows(name, len(texts), size, lambda a, b: self.clip.encode_text(texts[a:b]).cpu().numpy())
+            return check_rows(made, lambda row: f"CLIP's vector of {texts[row]!r}")
 
         return self.cache.get(name, key, compute)
 
@@ -234,10 +235,13 @@ class World:
     @cached_property
     def train_scores(self) -> np.ndarray:
         """`zeroshot.worlds.references.train_scores` of the train split, float64 [pairs]."""
-        protocol = self.settings.protocol
-        return self.cache.get(
-            "train-scores", self._threshold_key, lambda: self._references.train_scores(self.clip, self.train, protocol)
-        )
+        key = self._threshold_key
+
+        def compute() -> np.ndarray:
+            with self.cache.parts(key) as rows:
+                return self._references.train_scores(self.clip, self.train, self.settings.protocol, rows)
+
+        return self.cache.get("train-scores", key, compute)
 
     @cached_property
     def threshold(self) -> float:
@@ -271,9 +275,12 @@ class World:
         """Features of all test photographs, float64 [n, dim]."""
         features = sources.checked_sha256(self.settings.features.weights)
         key = {"test": self.data_identity("test"), "features": features}
-        return self.cache.get(
-            "test-features", key, lambda: self._references.photograph_features(self.features, self.test)
-        )
+
+        def compute() -> np.ndarray:
+            with self.cache.parts(key) as rows:
+                return self._references.photograph_features(self.features, self.test, rows)
+
+        return self.cache.get("test-features", key, compute)
 
     def extract(self, pictures: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Features of pictures uint8 [S, S, 3]: float64 [n, dim]. Photographs and selected images take this way."""

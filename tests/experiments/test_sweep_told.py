@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from experiments.config import register
-from experiments.sweep import summary
+from experiments.sweep_told import summary
 
 
 @pytest.mark.parametrize(
