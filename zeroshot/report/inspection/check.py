@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FILES = ("report.md", "report.json", "report.png")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """What a check found: printed, and shown by a notebook, as verdicts above one table.
 
@@ -48,7 +48,7 @@ class Checked:
     folders: dict[str, Path]
     text: str  # Markdown
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
     def _repr_markdown_(self) -> str:

@@ -159,6 +159,8 @@ def _labels(check: Check, measured: Measured, known: set[str]) -> Iterator[Findi
             yield _untrained(check, measured, NO_SPREAD_IN_ONE_CLASS)
         return
     other = max(orders.named, key=lambda name: orders.named[name])
+    if "classes coincide" in known:
+        return  # the best order is then that of those that are left
     if _far_better(orders.named[other], orders.top5):
         said = (
             f"its classes are in another order: {other}; then its labels are right in {per_cent(orders.named[other])} "

@@ -59,14 +59,24 @@ def inspect(work: Work, subject: Subject, sizes: Sizes, tasks: list[Task], thoro
 
     Raises Interrupted, and UserError for what the generator's code raises.
     """
-    world, classes = work.world, classes_of(sizes)
+    world, classes, z_dim = work.world, classes_of(sizes), subject.suspect.z_dim
     with subject.engine(world).computing():
         mechanics = subject.suspect.mechanics()
-    sampled = work.vectors(subject, samples(classes, sizes.per_class, subject.suspect.z_dim))
+    parts = [samples(classes, sizes.per_class, z_dim)]
+    parts += [drawn(work, tasks, k, sizes, z_dim) for k in K]
+    if thorough:  # k = 1,000 draws any class: permuting moves nothing
+        other = permutation()
+        parts += [Addresses(w.latent, other[w.class_index]) for w, k in zip(parts[1:], K, strict=True) if k < CLASSES]
+    stops = np.cumsum([len(part) for part in parts])
+    every = work.vectors(subject, Addresses.join(parts))
+    sampled, *rest = (every[stop - len(part) : stop] for part, stop in zip(parts, stops.tolist(), strict=True))
+    found = dict(zip(K, rest, strict=False))
+    permuted = dict(zip(K, rest[len(K) :], strict=False))
     by_class = sampled.embeddings.reshape(sizes.classes, sizes.per_class, -1)
-    found = {k: search(work, subject, tasks, k, sizes) for k in K}
-    permuted = {k: search(work, subject, tasks, k, sizes, permutation()) for k in K if k < CLASSES} if thorough else {}
+    scores = {k: scored(vectors, tasks, sizes.b_max) for k, vectors in found.items()}
+    others = {k: scored(vectors, tasks, sizes.b_max) for k, vectors in permuted.items()}
     mends = tried_mends(work, subject, classes) if thorough else None
+    put_right = mended_vectors(work, subject, sizes, mends, by_class) if mends else None
     return Measured(
         name=subject.name,
         architecture=subject.architecture,
@@ -75,19 +85,13 @@ def inspect(work: Work, subject: Subject, sizes: Sizes, tasks: list[Task], thoro
         mechanics=mechanics,
         labels=labels(by_class, classes, world.label_embeddings),
         variety=variety(work, subject, by_class, classes),
-        quality=quality(world.test_features, found[10][1].features),
-        permuted_quality=quality(world.test_features, permuted[10][1].features) if thorough else None,
-        search=searched({k: scores for k, (scores, _) in found.items()}, world.threshold),
-        permuted_search=searched({k: scores for k, (scores, _) in permuted.items()}, world.threshold)
-        if thorough
-        else None,
-        ten_against_all=paired(found[10][0], found[1000][0]),
+        quality=quality(world.test_features, found[10].features),
+        permuted_quality=quality(world.test_features, permuted[10].features) if thorough else None,
+        search=searched(scores, world.threshold),
+        permuted_search=searched(others, world.threshold) if thorough else None,
+        ten_against_all=paired(scores[10], scores[1000]),
         mends=mends,
-        orders=orders(
-            mended_vectors(work, subject, sizes, mends, by_class), classes, world.label_embeddings, world.labels
-        )
-        if mends
-        else None,
+        orders=None if put_right is None else orders(put_right, classes, world.label_embeddings, world.labels),
     )
 
 
@@ -123,20 +127,16 @@ def quality(photographs: np.ndarray, features: np.ndarray, resamples: int = 200)
     )
 
 
-def search(
-    work: Work, subject: Subject, tasks: list[Task], k: int, sizes: Sizes, shown: np.ndarray | None = None
-) -> tuple[np.ndarray, Vectors]:
-    """Algorithm 1's scores of all captions, float64 [captions, b_max], and the images' vectors.
+def drawn(work: Work, tasks: list[Task], k: int, sizes: Sizes, z_dim: int) -> Addresses:
+    """The draws of Algorithm 1 for all captions: captions * b_max addresses."""
+    b, seed = sizes.b_max, work.world.settings.seed
+    return Addresses.join([addresses(seed, t.image_id, 1, b + 1, t.top(k, 1, b + 1), z_dim) for t in tasks])
 
-    `shown`, int64 [1000], draws another class's images in place of each class's.
-    """
-    b, seed, z_dim = sizes.b_max, work.world.settings.seed, subject.suspect.z_dim
-    where = Addresses.join([addresses(seed, t.image_id, 1, b + 1, t.top(k, 1, b + 1), z_dim) for t in tasks])
-    if shown is not None:
-        where = Addresses(where.latent, shown[where.class_index])
-    vectors = work.vectors(subject, where)
-    text = np.concatenate([t.text[t.caption[:b]] for t in tasks]).astype(np.float64)  # [captions * b_max, D]
-    return np.einsum("nd,nd->n", vectors.embeddings.astype(np.float64), text).reshape(len(tasks), b), vectors
+
+def scored(vectors: Vectors, tasks: list[Task], b_max: int) -> np.ndarray:
+    """The draws' scores, float64 [captions, b_max]."""
+    text = np.concatenate([t.text[t.caption[:b_max]] for t in tasks]).astype(np.float64)  # [captions * b_max, D]
+    return np.einsum("nd,nd->n", vectors.embeddings.astype(np.float64), text).reshape(len(tasks), b_max)
 
 
 def searched(scores: dict[int, np.ndarray], threshold: float) -> Search:

@@ -18,7 +18,6 @@ from zeroshot.searching.draws import draw
 from zeroshot.searching.engine import Addresses
 
 NOISE, GREY, PHOTOGRAPHS, RENDERER = "noise", "one grey image", "photographs", "renderer"
-OTHERS = 2000  # photographs of the train split, evenly spaced, that stand against those of the test split
 
 
 def floors(work: Work, sizes: Sizes, tasks: list[Task], image_size: int) -> list[Measured]:
@@ -46,16 +45,19 @@ def ceiling(work: Work, sizes: Sizes, tasks: list[Task]) -> tuple[list[Measured]
     identity = {"clip": world.clip_identity, "features": world.settings.features.weights}
     key = identity | {split: world.data_identity(split) for split in ("train", "test")}
 
+    # As many as a generator's images, since precision and recall depend on how many there are.
+    count = min(len(tasks) * sizes.b_max, len(world.train.photographed))
+
     def others() -> np.ndarray:
         rows = world.train.photographed
-        some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(OTHERS, len(rows))).round().astype(int)]
+        some = [rows[i] for i in np.linspace(0, len(rows) - 1, count).round().astype(int)]
         return world.extract([np.asarray(world.train.image(row)) for row in some])
 
     def photographs() -> np.ndarray:
         rows = world.test.photographed
         return world.clip.encode_pil([world.test.image(row) for row in rows]).cpu().numpy()
 
-    features = world.cache.get("check-train-features", key, others)
+    features = world.cache.get("check-train-features", key | {"count": count}, others)
     embeddings = world.cache.get("check-photographs", key, photographs)
     search = _search(work, tasks, embeddings, min(sizes.b_max, len(embeddings)))
     found = [_row(PHOTOGRAPHS, 0, None, search, quality(world.test_features, features))]
