@@ -172,9 +172,10 @@ def _beside(table: pd.DataFrame) -> list[pd.DataFrame]:
     some, which the distances see."""
     parts = []
     if KERNEL in table:
-        text = table[KERNEL].map("{:.4g}".format)
+        text = table[KERNEL].map(lambda value: f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}")
         if f"{KERNEL}_std" in table:
-            text += table[f"{KERNEL}_std"].map(lambda value: "" if pd.isna(value) else f" ± {value:.2g}")
+            digits = table[f"{KERNEL}_std"].map(lambda value: f" ± {value:.0f}" if value >= 100 else f" ± {value:.2g}")
+            text += digits.where(table[f"{KERNEL}_std"].notna(), "")
         parts.append(table.assign(measure=KERNEL_IN_WORDS, text=text))
     if DISTINCT in table:
         parts.append(table.assign(measure=DISTINCT_IN_WORDS, text=table[DISTINCT].map("{:.1f}".format)))

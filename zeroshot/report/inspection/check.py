@@ -15,7 +15,7 @@ import pandas as pd
 
 from zeroshot.errors import UserError
 from zeroshot.limits import check_name, check_values
-from zeroshot.report.inspection.rows import in_words, table
+from zeroshot.report.inspection.rows import in_print, in_words, table
 from zeroshot.report.inspection.text import report, setting, verdict
 from zeroshot.report.inspection.verdicts import Finding, findings, headline
 from zeroshot.report.tables import markdown
@@ -155,7 +155,9 @@ def _write(
     measured = next(one for one in found.measured if one.name == name)
     write_text(folder / "report.md", report(found, measured, said, numbers, labels))
     buffer = io.BytesIO()
-    draw(found, measured, numbers, labels, f"{name}: {headline(said)}\n{setting(found)}").savefig(buffer, dpi=110)
+    draw(found, measured, numbers, labels, f"{in_print(name)}: {headline(said)}\n{setting(found)}").savefig(
+        buffer, dpi=110
+    )
     write_bytes(folder / "report.png", buffer.getvalue())
     content = {
         "generator": name,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from zeroshot.report.inspection.rows import in_print
+from zeroshot.report.inspection.rows import PERMUTED, in_print
 from zeroshot.report.style import k_style
 from zeroshot.runs.inspection.measured import Measured
 from zeroshot.runs.inspection.references import GREY, NOISE, PHOTOGRAPHS
@@ -69,7 +69,8 @@ def _bars(figure: SubFigure, numbers: pd.DataFrame, measured: Measured) -> None:
         rows = numbers[numbers[key].notna()]
         values = [scale * float(value) for value in rows[key]]
         names = [str(name) for name in rows["generator"]]
-        colours = [OWN if name.startswith(measured.name) else OTHER for name in names]
+        own = (measured.name, f"{measured.name}{PERMUTED}")
+        colours = [OWN if name in own else OTHER for name in names]
         places = np.arange(len(rows))[::-1]
         panel.barh(places, values, color=colours)
         for place, value in zip(places, values, strict=True):

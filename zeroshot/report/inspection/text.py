@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from zeroshot.report.inspection.rows import in_print, in_words
-from zeroshot.report.inspection.verdicts import CAUTION, FAULT, Finding, headline
+from zeroshot.report.inspection.verdicts import CAUTION, FAULT, NOTE, Finding, headline
 from zeroshot.report.inspection.words import classes_in_words, number, per_cent
 from zeroshot.report.tables import markdown
 from zeroshot.runs.inspection.measured import Measured
 from zeroshot.runs.inspection.whole import Check, worst
 
-SIGNS = {FAULT: "✗", CAUTION: "!"}
+SIGNS = {FAULT: "✗", CAUTION: "!", NOTE: "–"}
 SHOWN = ("images", "label top-1", "label top-5", "between classes", "collapsed")
 GROUPS = {
     "Does it follow its label, and does it vary?": ("", *SHOWN),

@@ -30,7 +30,7 @@ from zeroshot.runs.inspection.mends import AS_IT_IS
 from zeroshot.runs.inspection.references import GREY, NOISE, PHOTOGRAPHS
 from zeroshot.runs.inspection.whole import Check
 
-FAULT, CAUTION, GOOD = "fault", "caution", "good"
+FAULT, CAUTION, GOOD, NOTE = "fault", "caution", "good", "note"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Finding:
     """A sentence of the verdict. `key` names what it is about for programs."""
 
     key: str
-    level: str  # fault, caution or good
+    level: str  # fault, caution, good, or note: of the measurement, not of the generator
     said: str
     criterion: str
 
@@ -50,7 +50,7 @@ def findings(check: Check, measured: Measured) -> list[Finding]:
         known = {one.key for one in found}
         found += [*_labels(check, measured, known), *_images(measured)]
         found += [*_quality(check, measured), *_search(check, measured)]
-    order = (FAULT, CAUTION, GOOD)
+    order = (FAULT, CAUTION, GOOD, NOTE)
     return sorted(found, key=lambda one: order.index(one.level))
 
 
@@ -220,7 +220,7 @@ def _quality(check: Check, measured: Measured) -> Iterator[Finding]:
         yield Finding("quality", GOOD, f"its images are closer to photographs than {lowest}: {numbers}", bound(lowest))
     if check.surroundings.bias:
         said = f"the Fréchet distances are {check.surroundings.bias}; compare them with each other only"
-        yield Finding("few images", CAUTION, said, "fewer images than features")
+        yield Finding("few images", NOTE, said, "fewer images than features")
 
 
 def _search(check: Check, measured: Measured) -> Iterator[Finding]:
