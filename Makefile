@@ -23,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-figure2 reproduce-figure3 \
-	reproduce-claims reproduce-page verify imagine show first-hour rehearse benchmark \
+	reproduce-claims reproduce-page verify imagine check show first-hour rehearse benchmark \
 	test test-all test-cluster lint format notebooks lab prepare miniature measure-miniature setup setup-dev lock \
 	clean clean-all
 
@@ -64,6 +64,9 @@ verify: $(READY) ## Tables, curves and metrics worked out again from the raw sco
 
 imagine: $(READY) ## Your own sentence: make imagine PROMPT="a small blue bird" [GENERATOR=biggan]
 	$(BIN)/python -m experiments.imagine $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))
+
+check: $(READY) ## A generator's sanity check, with a verdict: make check [GENERATOR=biggan] [ARGS="generators=[…]"]
+	$(BIN)/python -m experiments.check $(strip $(if $(GENERATOR),generator=$(GENERATOR)) $(OVERRIDES))
 
 show: $(READY) ## List finished and unfinished runs
 	$(BIN)/python -m experiments.show $(ARGS)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import hydra
@@ -41,6 +41,8 @@ LEFT_OUT = re.compile(
     r"|\n *full_key: *$|\nTo append to your config use .*|\nSee https://.*",
 )
 OPTIONS = re.compile(r"\n+(Available options in '.*?'):((?:\n\t.*)*)")
+
+STRATEGIES: dict[str, Mapping[str, type]] = {"start.": STARTS, "refine.": REFINEMENTS}  # by the place of their fields
 
 Work = Callable[[DictConfig, StopRequest], None]
 
@@ -145,7 +147,7 @@ def check_keys(config: DictConfig, schema: type) -> None:
         raise UserError("--config-name gives a configuration that is not this command's: begin its defaults with it")
     for place, node in _nodes(config):
         # Where a schema is merged over a strategy's, as imagine's is, its node has the type of all strategies.
-        strategies = {"start.": STARTS, "refine.": REFINEMENTS}.get(place, {})
+        strategies = STRATEGIES.get(place, {})
         known = _fields(strategies.get(node.get("name"), OmegaConf.get_type(node))) or list(node)
         for key in map(str, node):
             if key not in known:

@@ -11,6 +11,7 @@ from omegaconf import II, MISSING, DictConfig, OmegaConf
 
 from zeroshot.errors import UserError
 from zeroshot.limits import check_curve, check_device_name, check_folder, check_text, check_values
+from zeroshot.runs.inspection.sizes import Sizes
 from zeroshot.settings import (
     ClipSettings,
     DataSettings,
@@ -108,11 +109,30 @@ class Imagine(Experiment):
     prompts_file: str | None = None  # one prompt per line; "-" is standard input
 
 
+@dataclass
+class CheckSizes:
+    """How much a check looks at: the defaults and bounds of zeroshot/runs/inspection/sizes.py."""
+
+    classes: int = Sizes.classes
+    per_class: int = Sizes.per_class
+    captions: int = Sizes.captions
+    b_max: int = Sizes.b_max
+
+
+@dataclass
+class Check(Experiment):
+    """Everything `experiments.check` takes: a run's settings, of which k, seed, b_max and captions are not used."""
+
+    generators: list[str] = field(default_factory=list)  # several in one table; empty: `generator`
+    check: CheckSizes = field(default_factory=lambda: CheckSizes())
+
+
 def register() -> None:
     """Put the schema and each world's parts into Hydra's store; conf/*.yaml build on them by name."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Experiment)
     store.store(name="imagine_schema", node=Imagine)
+    store.store(name="check_schema", node=Check)
     for name, parts in WORLDS.items():
         store.store(group="world", name=f"{name}_fields", node=parts.world)
         store.store(group="clip", name=f"{name}_fields", node=parts.clip)

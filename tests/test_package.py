@@ -11,11 +11,11 @@ PROGRAM = """
 import sys
 import zeroshot
 assert not {"torch", "pandas", "hydra"} & set(sys.modules), "import zeroshot loads a library"
-assert {"search", "evaluate", "load_world"} <= set(dir(zeroshot))
+assert {"search", "evaluate", "check", "load_world"} <= set(dir(zeroshot))
 world = zeroshot.load_world("miniature", device="cpu")
 first = zeroshot.search(world, "a small blue bird", k=2, b_max=2)
 again = zeroshot.search(world, "a small blue bird", k=2, b_max=2)  # the second call meets what the first imported
-assert callable(zeroshot.evaluate) and callable(zeroshot.evaluate) and first.score == again.score
+assert callable(zeroshot.check) and callable(zeroshot.evaluate) and first.score == again.score
 try:
     zeroshot.nothing
 except AttributeError as error:

@@ -13,6 +13,7 @@ from zeroshot.version import __version__
 
 if TYPE_CHECKING:
     from zeroshot.report.evaluate import evaluate
+    from zeroshot.report.inspection.check import check
     from zeroshot.runs.imagine import SearchResult, search
     from zeroshot.worlds.by_name import load_world
 from zeroshot.worlds.world import World
@@ -23,6 +24,7 @@ __all__ = [
     "UserError",
     "World",
     "__version__",
+    "check",
     "evaluate",
     "load_world",
     "search",
@@ -32,6 +34,7 @@ __all__ = [
 _PLACES = {
     "SearchResult": "zeroshot.runs.imagine",
     "World": "zeroshot.worlds.world",
+    "check": "zeroshot.report.inspection.check",
     "evaluate": "zeroshot.report.evaluate",
     "load_world": "zeroshot.worlds.by_name",
     "search": "zeroshot.runs.imagine",

@@ -27,6 +27,7 @@ HYDRA = ("run", "reproduce table1", "reproduce table2", "reproduce claims", "rep
 OTHERS = (
     *("show", "prepare --offline", "rehearse world=mars", "benchmark only=[z]", "study_pool generator=mine"),
     *("measure_miniature a b", "train_miniature stages=[none]", "reproduce", "reproduce nothing", "imagine"),
+    "check check.classes=1",
 )
 VALUES = (
     *("", "0", "-1", "1", "1.5", "nan", "inf", "-inf", "1e9", "9" * 40, "true", "null", "None", "[]", "[1,1]"),

@@ -29,6 +29,7 @@ HYDRA = {
     "run": "config",
     "reproduce": "config",
     "imagine": "imagine",
+    "check": "check",
     "benchmark": "benchmark",
     "train_miniature": "train_miniature",
 }

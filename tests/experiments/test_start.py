@@ -13,6 +13,7 @@ from tests.conftest import ROOT, command
 HEAVY = ("datasets", "matplotlib", "open_clip", "scipy", "timm", "torch", "torchmetrics", "torchvision")
 ENTRIES = (
     "benchmark",
+    "check",
     "imagine",
     "measure_miniature",
     "prepare",
@@ -53,6 +54,8 @@ REFUSED = (
     ("imagine", "prompt=a bird", "search=pool"),
     ("imagine", "prompts=[]"),
     ("imagine", "prompts_file=/nowhere"),
+    ("check", "check.classes=5"),
+    ("check", "generators=[sagan,sagan]"),
     ("rehearse", "precision=fp8"),
     ("rehearse", "world=mars"),
     ("benchmark", "only=[z]"),

@@ -248,3 +248,14 @@ def test_one_seed_has_no_spread(world: zeroshot.World, made: Made) -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(0.21, "0.2 s"), (75, "1 min 15 s"), (7384, "2 h 3 min")])
 def test_durations(seconds: float, said: str) -> None:
     assert page_facts.duration(seconds) == said
+
+
+def test_checked_generators_are_shown_where_there_are_any(world: zeroshot.World, made: Made, tmp_path: Path) -> None:
+    assert "checks" not in [attributes.get("id") for attributes in Document(made.page.read_text()).all("h2")]
+    finding = {"key": "BGR", "level": "fault", "said": "red & <blue> exchanged", "criterion": "z of 4"}
+    for name, content in (("mine", {"generator": "mine", "verdict": "bad", "findings": [finding]}), ("torn", None)):
+        (tmp_path / "check" / name).mkdir(parents=True)
+        (tmp_path / "check" / name / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    document = Document(page.render(world, made.runs, tmp_path, captions=1))
+    assert "mine: bad" in document.text and "Fault: red & <blue> exchanged" in document.text
+    assert "torn" not in document.text

@@ -195,3 +195,27 @@ def test_every_bar_of_a_cell_is_escaped_whatever_stands_before_it(cell: str) -> 
 
 def test_whole_numbers_beside_others_stay_whole_in_markdown() -> None:
     assert markdown(pd.DataFrame({"k": [10], "score": [0.5]})).splitlines()[-1] == "| 10 | 0.5   |"
+
+
+def test_the_kernel_distance_stands_in_tables_1_and_3_where_all_runs_have_it() -> None:
+    runs = pd.DataFrame(
+        {
+            "generator": "sagan",
+            "k": [10, 10, 100, 100],
+            "seed": [42, 43, 42, 43],
+            "best_clip_score": [0.5, 0.6, 0.4, 0.5],
+            "frechet_distance": [100.0, 110.0, 200.0, 210.0],
+            "kernel_distance": [0.01, 0.03, -0.001, 0.001],
+            "captions": 4,
+        }
+    )
+    first = table1(runs).set_index("k")
+    assert first.loc[10, "kernel_distance"] == pytest.approx(0.02)
+    assert first.loc[10, "kernel_distance_std"] == pytest.approx(np.std([0.01, 0.03], ddof=1))
+    shaped = paper_shape("table1", first.reset_index(), 100)
+    assert list(shaped["measure"]) == ["best CLIP score", "Fréchet distance", "kernel distance"]
+    assert shaped.loc[2, "k = 10"] == "0.02 ± 0.014"
+    third = table3(runs).set_index(["seed", "k"])
+    assert third.loc[("AVG", 10), "kernel_distance"] == pytest.approx(0.02)
+    older = runs.assign(kernel_distance=[0.01, None, None, None])  # a run before 0.3.0, or of three captions
+    assert "kernel_distance" not in table1(older) and "kernel_distance" not in table3(older)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from zeroshot.metrics.label_accuracy import accuracy, label_ranks
 from zeroshot.miniature.attributes import encode
 from zeroshot.miniature.captions import CUB, caption, random_bird
 from zeroshot.miniature.label_things import BIRD_LABELS, label_things
@@ -32,10 +33,8 @@ class Accuracy:
 
 def label_accuracy(world: World, embeddings: np.ndarray, class_index: np.ndarray) -> Accuracy:
     """Zero-shot accuracy of image embeddings [n, D] with known classes int64 [n]."""
-    similarity = embeddings @ world.label_embeddings.T  # [n, 1000]
-    own = similarity[np.arange(len(class_index)), class_index]
-    rank = (similarity > own[:, None]).sum(axis=1)
-    return Accuracy(float((rank < 1).mean()), float((rank < 5).mean()))
+    ranks = label_ranks(embeddings, world.label_embeddings, class_index)
+    return Accuracy(accuracy(ranks, 1), accuracy(ranks, 5))
 
 
 @torch.inference_mode()

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import itertools
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from zeroshot.limits import check_values
 from zeroshot.report.collect import collect
-from zeroshot.report.tables import bias_of, table1
+from zeroshot.report.tables import bias_of, markdown, paper_shape, table1
+from zeroshot.report.titles import setting_of
 from zeroshot.runs.run import run, run_path
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.world import World
 
 PAPER_K = (1, 10, 20, 50, 100, 1000)
 PAPER_SEEDS = (42, 43, 44)
+
+
+class Table1(pd.DataFrame):
+    """Table 1 with its numbers in columns, which prints in the paper's shape: k across, under a title that names the
+    world. What is taken from it is a plain table."""
+
+    @property
+    def shaped(self) -> pd.DataFrame:
+        """In the paper's shape, as text."""
+        return paper_shape("table1", pd.DataFrame(self), b_max=0)  # which Table 2 alone shows
+
+    def __repr__(self) -> str:
+        return f"{self.attrs['title']}\n\n{markdown(self.shaped)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.attrs['title'])}</p>{self.shaped.to_html(index=False)}"
 
 
 def evaluate(
@@ -30,7 +49,7 @@ def evaluate(
     b_max: int = 100,
     captions: int | None = None,
     output: str | Path = "outputs",
-) -> pd.DataFrame:
+) -> Table1:
     """Table 1's rows of one or several generators; what is missing is computed, finished runs are reused.
 
     Args:
@@ -44,8 +63,8 @@ def evaluate(
 
     Returns:
         columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds,
-        and distinct_selected where captions share images. A warning says where the images are too few for an unbiased
-        Fréchet distance.
+        kernel_distance and kernel_distance_std, and distinct_selected where captions share images; printed it has the
+        paper's shape. A warning says where the images are too few for an unbiased Fréchet distance.
 
     Raises:
         UserError: unknown generator, empty grid, or a number out of range, before anything runs.
@@ -63,9 +82,11 @@ def evaluate(
         dataclasses.replace(base, generator=world.generator_settings(name), k=kept, seed=seed, b_max=b_max)
         for name, kept, seed in itertools.product(names, k, seeds)
     ]
-    for settings in grid:
+    for settings in tqdm(grid, desc="evaluate", unit="run", disable=None):
         run(world, settings, Path(output))
     runs = collect(run_path(Path(output), settings) for settings in grid)
     if bias_of(runs):
         warnings.warn(f"few captions{bias_of(runs)}", stacklevel=2)
-    return table1(runs)
+    table = Table1(table1(runs))
+    table.attrs["title"] = f"Table 1: best CLIP score and Fréchet distance ({setting_of(grid)}{bias_of(runs)})"
+    return table

@@ -115,6 +115,7 @@ def render(
         curve=curve,
         bias=tables.bias_of(runs),
         claims=read_claims(folder / "tables" / "claims.csv"),
+        checks=read_checks(folder / "check"),
         figure2=drawn,
         band="sample" if ddof else "population",
         geometry=GEOMETRY,
@@ -147,6 +148,19 @@ def read_claims(path: Path) -> list[dict[str, str]] | None:
         return None
     rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     return [row | {"interval": interval(row)} for row in rows]
+
+
+def read_checks(folder: Path) -> list[dict[str, Any]]:
+    """Name, verdict, findings and picture of each generator that was checked, by name; what is damaged is left out."""
+    found = []
+    for path in sorted(folder.glob("*/report.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            shown = {key: content[key] for key in ("generator", "verdict", "findings")}
+        except (ValueError, KeyError, TypeError):
+            continue
+        found.append(shown | {"picture": figure_uri(path.with_name("report.png"))})
+    return found
 
 
 def curve_numbers(drawn: Figure2) -> dict[str, Any]:

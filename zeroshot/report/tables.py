@@ -13,6 +13,7 @@ from zeroshot.report.published import beside_the_paper, published_table1, publis
 from zeroshot.storage.files import write_text
 
 MEASURES = ("best_clip_score", "frechet_distance")
+KERNEL, KERNEL_IN_WORDS = "kernel_distance", "kernel distance"  # which runs before 0.3.0 have not
 DISTINCT = "distinct_selected"  # beside the Fréchet distance, which sees it where captions share images
 DISTINCT_IN_WORDS = "distinct selected images"
 LATEX = str.maketrans(
@@ -31,7 +32,8 @@ def table3(runs: pd.DataFrame) -> pd.DataFrame:
             known.
 
     Returns:
-        columns generator, seed, k, best_clip_score, frechet_distance, and distinct_selected where images are shared.
+        columns generator, seed, k, best_clip_score, frechet_distance, kernel_distance where all runs have it, and
+        distinct_selected where images are shared.
         STD is the sample standard deviation (ddof = 1), empty where there is one seed only.
     """
     parts, measures = [], measures_of(runs)
@@ -50,22 +52,27 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         columns generator, k, best_clip_score, best_clip_score_std, frechet_distance, frechet_distance_std, seeds; where
-        captions share images also distinct_selected, the mean number of different ones among the selected; in
-        world=paper also the published values (paper_…) and the differences from them.
+        all runs have it also kernel_distance and kernel_distance_std; where captions share images also
+        distinct_selected, the mean number of different ones among the selected; in world=paper also the published
+        values (paper_…) and the differences from them.
     """
     measures = measures_of(runs)
     groups = runs.groupby(["generator", "k"], sort=True)
-    table = groups[measures].mean().join(groups[list(MEASURES)].std(ddof=1).add_suffix("_std"))
+    table = groups[measures].mean().join(groups[measures].std(ddof=1).add_suffix("_std"))
     table["seeds"] = groups["seed"].nunique()
     columns = [name for measure in MEASURES for name in (measure, f"{measure}_std")]
-    table = table[[*columns, "seeds", *measures[len(MEASURES) :]]].reset_index()
+    more = [name for measure in measures if measure == KERNEL for name in (measure, f"{measure}_std")]
+    more += [measure for measure in measures if measure == DISTINCT]
+    table = table[[*columns, "seeds", *more]].reset_index()
     return beside_the_paper(table, published_table1()) if of_the_paper(runs) else table
 
 
 def measures_of(runs: pd.DataFrame) -> list[str]:
-    """What is averaged: both measures, and how many of the selected images are different where some are shared."""
+    """What is averaged: both measures, the kernel distance where all runs have one, and how many of the selected images
+    are different where some are shared."""
     shared = DISTINCT in runs and bool((runs[DISTINCT] < runs["captions"]).any())
-    return [*MEASURES, *([DISTINCT] if shared else [])]
+    known = KERNEL in runs and bool(runs[KERNEL].notna().all())
+    return [*MEASURES, *([KERNEL] if known else []), *([DISTINCT] if shared else [])]
 
 
 def table2(runs: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +139,7 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
                 published, moved = table[f"paper_{column}"], table[f"{column}_difference"]
                 parts.append(table.assign(measure=f"{name}, paper", text=published.map(f"{{:.{digits}f}}".format)))
                 parts.append(table.assign(measure=f"{name}, difference", text=moved.map(f"{{:+.{digits}f}}".format)))
-        long = pd.concat([*parts, *_distinct(table)])
+        long = pd.concat([*parts, *_beside(table)])
         index = ["measure", "generator"]
     elif name == "table2":
         text = _plus_minus(table.images_mean, table.images_std)
@@ -151,7 +158,7 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
             [
                 table.assign(measure="best CLIP score", text=table.best_clip_score.map("{:.6f}".format)),
                 table.assign(measure="Fréchet distance", text=table.frechet_distance.map("{:.4f}".format)),
-                *_distinct(table),
+                *_beside(table),
             ]
         )
         index = ["measure", "generator", "seed"]
@@ -160,18 +167,26 @@ def paper_shape(name: str, table: pd.DataFrame, b_max: int) -> pd.DataFrame:
     return shaped.replace("nan", "").reset_index().sort_values(index, key=_in_the_papers_order, ignore_index=True)
 
 
-def _distinct(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Rows to stand beside the Fréchet distance, which sees it where captions share images."""
-    if DISTINCT not in table:
-        return []
-    return [table.assign(measure=DISTINCT_IN_WORDS, text=table[DISTINCT].map("{:.1f}".format))]
+def _beside(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows to stand beside the Fréchet distance: the kernel distance, and the distinct images where captions share
+    some, which the distances see."""
+    parts = []
+    if KERNEL in table:
+        text = table[KERNEL].map(lambda value: f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}")
+        if f"{KERNEL}_std" in table:
+            digits = table[f"{KERNEL}_std"].map(lambda value: f" ± {value:.0f}" if value >= 100 else f" ± {value:.2g}")
+            text += digits.where(table[f"{KERNEL}_std"].notna(), "")
+        parts.append(table.assign(measure=KERNEL_IN_WORDS, text=text))
+    if DISTINCT in table:
+        parts.append(table.assign(measure=DISTINCT_IN_WORDS, text=table[DISTINCT].map("{:.1f}".format)))
+    return parts
 
 
 def _in_the_papers_order(column: pd.Series) -> pd.Series:
     """Scores before distances, SAGAN before BigGAN, seeds before AVG and STD."""
     measures = [
         f"{name}{row}" for name in ("best CLIP score", "Fréchet distance") for row in ("", ", paper", ", difference")
-    ] + [DISTINCT_IN_WORDS]
+    ] + [KERNEL_IN_WORDS, DISTINCT_IN_WORDS]
     first = {measure: f"0{place}" for place, measure in enumerate(measures)}
     first |= {"sagan": "0", "SAGAN": "0", "AVG": "~1", "STD": "~2"}
     return column.map(lambda value: first.get(value, value))

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from zeroshot.metrics.best_score import best_clip_score, mean_best_curve
 from zeroshot.metrics.frechet import frechet_distance
 from zeroshot.metrics.images_to_threshold import images_to_threshold
+from zeroshot.metrics.kernel import kernel_distance
 from zeroshot.runs.pooled import pooled_winners
 from zeroshot.searching.algorithm1 import Scores, Task, draw_in_words, winners
 from zeroshot.searching.engine import Addresses, Engine
@@ -79,6 +80,7 @@ def measure(world: World, engine: Engine, settings: RunSettings, tasks: list[Tas
     return {
         "best_clip_score": best_clip_score(scores.score),
         "frechet_distance": frechet_distance(world.test_features, features),
+        "kernel_distance": kernel_distance(world.test_features, features),
         "images_to_threshold": images_to_threshold(mean_best_curve(scores.score), world.threshold),
         "threshold": world.threshold,
         "captions": len(tasks),

@@ -49,7 +49,15 @@ class OwnGenerator(Generator):
             self._take(module.to(device), classes)
         self.autocast: torch.dtype | None = None
         self.scratch = frozenset[str]()  # attributes that change at every call, so that they are not its identity
+        self._try()
+
+    def _try(self) -> None:
+        """A few images, and what speaks against them. Raises GuestFault."""
         _check(self)
+
+    def _refuse_training(self, parts: list[str]) -> None:
+        """What is said of modules that came in training mode; there is at least one. Raises GuestFault."""
+        raise GuestFault(self.called, f"is in training mode ({parts[0]}): call .eval() on it first")
 
     def _take(self, module: nn.Module, classes: int) -> None:
         for key, most in (("z_dim", LARGEST_Z), ("num_classes", classes), ("image_size", LARGEST_SIDE)):
@@ -61,7 +69,7 @@ class OwnGenerator(Generator):
             raise GuestFault(self.called, f"has num_classes = {self.num_classes}, but this world has {classes:,}")
         training = [path or "the module" for path, part in module.named_modules() if part.training]
         if training:
-            raise GuestFault(self.called, f"is in training mode ({training[0]}): call .eval() on it first")
+            self._refuse_training(training)
         self.module = module
         self.mixes_classes = getattr(module, "mixes_classes", False) is True
         self.eval()
@@ -140,7 +148,23 @@ def _kept(made: torch.Tensor) -> torch.Tensor:
 
 
 def load_own(settings: GeneratorSettings, classes: int) -> OwnGenerator:
-    """Import and call `package.module:factory`, with the path of the weights if one is given; put into evaluation mode.
+    """What `build_own` makes, put into evaluation mode and checked. Raises UserError as it does, and where a check of
+    a few images fails."""
+    module = build_own(settings)
+    own = OwnGenerator(module.eval() if isinstance(module, nn.Module) else module, settings.name, classes)
+    check_stated(own, settings)
+    return own
+
+
+def check_stated(own: OwnGenerator, settings: GeneratorSettings) -> None:
+    """Raise UserError where the settings state another size than the generator has."""
+    for key, given in (("image_size", settings.image_size), ("z_dim", settings.z_dim)):
+        if given and given != getattr(own, key):
+            raise UserError(f"generator.{key} = {given}, but {settings.architecture} has {getattr(own, key)}")
+
+
+def build_own(settings: GeneratorSettings) -> nn.Module:
+    """Import and call `package.module:factory`, with the path of the weights if one is given.
 
     Raises UserError where that fails, or where the generator was handed over in another program.
     """
@@ -154,13 +178,7 @@ def load_own(settings: GeneratorSettings, classes: int) -> OwnGenerator:
     with guest(who, "cannot be imported", mend="; PYTHONPATH helps"):
         factory = getattr(importlib.import_module(path), attribute)
     with guest(who, f"{attribute} failed"):
-        module = factory(resolve(settings.weights)) if settings.weights else factory()
-        module = module.eval() if isinstance(module, nn.Module) else module
-    own = OwnGenerator(module, settings.name, classes)
-    for key, given in (("image_size", settings.image_size), ("z_dim", settings.z_dim)):
-        if given and given != getattr(own, key):
-            raise UserError(f"generator.{key} = {given}, but {settings.architecture} has {getattr(own, key)}")
-    return own
+        return factory(resolve(settings.weights)) if settings.weights else factory()
 
 
 def checked_identity(generator: Generator, settings: GeneratorSettings) -> str:
