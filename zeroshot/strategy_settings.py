@@ -85,9 +85,9 @@ class EvolutionRefinement(Refinement):
     """Evolution strategy on the sphere: children lie at an angle around the best, which grows smaller."""
 
     name: str = "evolution"
-    children: int = 10  # of a generation
+    children: int = 5  # of a generation
     step: float = 0.5  # sine of the angle, in (0, 1]
-    decay: float = 0.97  # of the step, a generation
+    decay: float = 0.95  # of the step, a generation
 
 
 @dataclass
@@ -95,7 +95,7 @@ class CatCMARefinement(Refinement):
     """CatCMA on z and the label (Hamano et al. 2024), of PyPI's cmaes; with labels = 1 CMA-ES on z alone."""
 
     name: str = "catcma"
-    labels: int = 20  # the most similar ones are what it chooses from
+    labels: int = 10  # the most similar ones are what it chooses from
     sigma: float = 0.5  # initial standard deviation of z
     population: int = 10  # of a generation
 
@@ -105,7 +105,7 @@ class GeneticRefinement(Refinement):
     """Genetic algorithm on z and label, as CLIP-GLaSS searches (Galatolo et al. 2021)."""
 
     name: str = "genetic"
-    population: int = 10  # parents, and children of a generation
+    population: int = 5  # parents, and children of a generation
     mutation: float = 0.3  # standard deviation of what is added to a child's z, which keeps its length in the mean
     label_mutation: float = 0.1  # probability that a child's label is drawn anew from the top k
 
@@ -116,7 +116,7 @@ class GradientRefinement(Refinement):
 
     name: str = "gradient"
     warm_up: int = 4
-    learning_rate: float = 0.2
+    learning_rate: float = 0.3
     radius: float | None = 1.0  # |z| is at most radius * sqrt(z_dim) after each step; null: unbounded
     mixture: bool = False  # the class too: softmax weights over the top k, of the generators that take them
     copies: int = 0  # augmented copies of the image whose mean score a step climbs, beside the image itself
@@ -138,7 +138,7 @@ class ReinforceRefinement(Refinement):
     name: str = "reinforce"
     batch: int = 10  # evaluations of a step
     label_rate: float = 1.0  # learning rates
-    z_rate: float = 0.5
+    z_rate: float = 1.0
     sigma: float = 0.7  # standard deviation of the Gaussian
 
 

@@ -70,7 +70,7 @@ def test_a_damaged_file_of_a_finished_run_is_made_again_and_nothing_else(
             collect([folder])
             curve(folder)
     if name != "scores.parquet" or finished.name == "pool":
-        monkeypatch.setattr("zeroshot.runs.blocks.run_tasks", lambda *_: pytest.fail("searched again"))
+        monkeypatch.setattr("zeroshot.runs.strategies.run_tasks", lambda *_: pytest.fail("searched again"))
         monkeypatch.setattr("zeroshot.searching.engine.Engine.embed", lambda *_: pytest.fail("embedded again"))
     run(world, small(finished.name), output)
     ours, theirs = files(output), files(finished)
@@ -145,7 +145,7 @@ def test_without_its_configuration_nothing_of_a_run_is_believed_but_what_its_pro
     folder = run_path(output, settings)
     (folder / "config.yaml").write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroshot.runs.blocks.run_tasks", lambda *_: pytest.fail("searched again"))
+        patch.setattr("zeroshot.runs.strategies.run_tasks", lambda *_: pytest.fail("searched again"))
         run(world, settings, output)
     assert (folder / "config.yaml").read_bytes() == (run_path(finished, settings) / "config.yaml").read_bytes()
     (folder / "config.yaml").unlink()

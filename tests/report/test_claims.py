@@ -39,6 +39,7 @@ def runs(
         pd.DataFrame(
             {"image_id": np.repeat(["x", "y"], B_MAX), "b": np.tile(b, 2), "score": scores.ravel()}
         ).to_parquet(path / "scores.parquet")
+        (path / "metrics.json").write_text(f'{{"b_max": {B_MAX}}}')
         best = SCORE[k] + 0.001 * np.arange(-3, 4) + 0.0002 * np.sin(np.arange(7) * k)  # captions differ more than k do
         pd.DataFrame({"image_id": list("abcdefg"), "score": best}).to_parquet(path / "selected.parquet")
         distance = DISTANCE[generator][K.index(k)] + 0.5 * seed

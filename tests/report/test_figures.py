@@ -27,6 +27,7 @@ def runs(folder: Path, ks: tuple[int, ...], b_max: int = 20) -> pd.DataFrame:
                 path.mkdir()
                 score = 0.2 + 0.01 * seed + 0.1 / k + 0.05 * np.log(b)
                 pd.DataFrame({"image_id": "x", "b": b, "score": score}).to_parquet(path / "scores.parquet")
+                (path / "metrics.json").write_text(f'{{"b_max": {b_max}}}')
                 rows.append({"generator": generator, "k": k, "seed": seed, "threshold": 0.3, "path": path})
     return pd.DataFrame(rows)
 

@@ -28,6 +28,7 @@ def runs(folder: Path, seeds: int = 2) -> pd.DataFrame:
         path.mkdir()
         columns = {"image_id": np.repeat(["x", "y"], 4), "b": np.tile(np.arange(1, 5), 2), "score": SCORES.ravel()}
         pd.DataFrame(columns).to_parquet(path / "scores.parquet")
+        (path / "metrics.json").write_text('{"b_max": 4}')
         row = {"generator": "sagan", "k": 10, "seed": seed, "threshold": 0.3, "images_to_threshold": 2, "path": path}
         rows.append(row)
     return pd.DataFrame(rows)

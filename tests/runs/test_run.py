@@ -59,6 +59,7 @@ def test_a_finished_run_holds_the_contracts_files(finished: Path) -> None:
     assert list(metrics) == [
         "best_clip_score",
         "frechet_distance",
+        "kernel_distance",
         "images_to_threshold",
         "threshold",
         "captions",
@@ -70,6 +71,8 @@ def test_a_finished_run_holds_the_contracts_files(finished: Path) -> None:
         "protocol",
         "clip",
         "precision",
+        "strategy",
+        "evaluations",
         "images",
         "images_generated",
         "distinct_selected",
@@ -96,7 +99,7 @@ def test_metrics_and_selected_follow_from_the_scores(finished: Path) -> None:
 
 
 def test_a_finished_run_is_reused(world: zeroshot.World, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroshot.runs.blocks.run_tasks", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr("zeroshot.runs.strategies.run_tasks", lambda *a: pytest.fail("computed again"))
     before = (finished / "metrics.json").stat().st_mtime_ns
     run(world, tiny(), finished.parents[5])
     assert (finished / "metrics.json").stat().st_mtime_ns == before

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from zeroshot.searching.algorithm1 import Scores
-from zeroshot.worlds.protocols import Searched
-from zeroshot.worlds.world import World
+if TYPE_CHECKING:  # whoever reads the tables of finished runs needs no model
+    from zeroshot.searching.algorithm1 import Scores
+    from zeroshot.worlds.protocols import Searched
+    from zeroshot.worlds.world import World
 
 
 def scores_table(images: list[Searched], scores: Scores) -> pd.DataFrame:
