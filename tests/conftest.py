@@ -18,7 +18,7 @@ import zeroshot
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-THREADS = int(os.environ.get("OMP_NUM_THREADS") or max(1, 2 // WORKERS))
+THREADS = max(1, 2 // WORKERS)
 os.environ["OMP_NUM_THREADS"] = str(THREADS)  # of commands: more threads than cores starve each other
 torch.set_num_threads(THREADS)  # now, since fixtures of modules are computed first: threads decide last bits
 
