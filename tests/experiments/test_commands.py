@@ -226,6 +226,7 @@ def test_an_impossible_grid_is_refused_before_anything_runs(call: Call, tmp_path
     assert not list(tmp_path.glob("miniature"))
 
 
+@pytest.mark.slow  # tests/test_notebooks.py runs it on fewer runs
 def test_the_notebook_runs_on_what_reproduce_wrote(reproduced: Path) -> None:
     notebook = ROOT / "notebooks" / "01_results.ipynb"
     done = command("pytest", "--nbmake", "-p", "no:cacheprovider", str(notebook), ZEROSHOT_OUTPUTS=str(reproduced))

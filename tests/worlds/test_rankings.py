@@ -64,7 +64,7 @@ def settings_with(path: object, **others: Any) -> RunSettings:
 
 
 def test_a_run_draws_from_the_files_labels_and_knows_which_file_it_was(tmp_path: Path, cache: Path) -> None:
-    asked = settings_with(tmp_path / "imagenet_labels.pkl")
+    asked = settings_with(tmp_path / "imagenet_labels.pkl", threshold="clip")  # which is in the cache
     test = World(asked, "cpu", cache).test
     ranked = test.image_ids[1:]  # the first draws from all labels
     path = written(tmp_path, {image_id: [ORDER] for image_id in ranked})

@@ -128,7 +128,15 @@ def test_a_checkpoint_at_full_size_gives_the_images_of_its_raw_keys(checkpoint: 
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-@pytest.mark.parametrize("marks", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "module.",
+        pytest.param("_orig_mod.", marks=pytest.mark.slow),
+        pytest.param("module._orig_mod.", marks=pytest.mark.slow),
+        "_orig_mod.module.",
+    ],
+)
 def test_a_state_loads_from_any_wrapper_with_or_without_old_counters(
     tmp_path: Path, checkpoint: tuple[str, dict, Path], wrapped: bool, marks: str
 ) -> None:

@@ -106,7 +106,9 @@ def _check_stage(name: str, stage: StageRecipe) -> None:
         own = LEAST.get(name, {}).get(key, low), MOST.get(name, {}).get(key, most)
         _check_number(f"{name}.{key}", getattr(stage, key), *own)
     if name in ("clip", "judge") and stage.batch > stage.pool:
-        raise UserError(f"{name}.batch = {stage.batch}, but {name}.pool has {stage.pool} pictures: give it as many or more")
+        raise UserError(
+            f"{name}.batch = {stage.batch}, but {name}.pool has {stage.pool} pictures: give it as many or more"
+        )
 
 
 def _check_number(key: str, given: float, low: float, most: float) -> None:
