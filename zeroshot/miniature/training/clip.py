@@ -20,13 +20,12 @@ class CLIPStage(Stage[nn.Module]):
     """Symmetric cross-entropy over the batch's similarities, temperature learnt."""
 
     name = "clip"
-    model = CLIP.model
 
     def __init__(self, device: torch.device, seed: int, recipe: StageRecipe) -> None:
         torch.manual_seed(seed)
         self.device, self.batch = device, recipe.batch
         self.captioned = Captioned(recipe.pool, seed, device)
-        self.clip = Clip.untrained(resolve(self.model), resolve(CLIP.vocabulary or ""), device)
+        self.clip = Clip.untrained(resolve(CLIP.model), resolve(CLIP.vocabulary or ""), device)
         self.module = self.clip.model.train()
 
     def loss(self, step: int, rng: random.Random, torch_rng: torch.Generator) -> torch.Tensor:

@@ -18,7 +18,6 @@ from zeroshot.miniature.training.clip import CLIPStage
 from zeroshot.miniature.training.distil import Distillation
 from zeroshot.miniature.training.features import FeaturesStage
 from zeroshot.miniature.training.finishing import Finishing
-from zeroshot.miniature.training.judge import JudgeStage
 from zeroshot.miniature.training.recipe import STAGES, Recipe, StageRecipe
 from zeroshot.miniature.training.sagan import SAGANStage
 from zeroshot.miniature.training.stage import MEND, Stage, train
@@ -34,7 +33,6 @@ BUILDERS: dict[str, Callable[[torch.device, int, StageRecipe], Stage[Any]]] = {
     "biggan": BigGANStage,
     "features": FeaturesStage,
     "clip": CLIPStage,
-    "judge": JudgeStage,
 }
 
 

@@ -9,13 +9,13 @@ from zeroshot.errors import UserError
 from zeroshot.limits import LARGEST_BATCH, LARGEST_SEED, check_device_name, check_folder, check_values
 from zeroshot.storage.paths import resolve
 
-STAGES = ("features", "sagan", "biggan", "clip", "judge")  # in this order: the generators' last steps need the features
+STAGES = ("features", "sagan", "biggan", "clip")  # in this order: the generators' last steps need the features
 MOST_STEPS = 10_000_000
 MOST_PICTURES = 1_000_000  # 12 KB of memory each
 # Where a stage needs more, or bears less, than others: CLIP tells the pictures of a batch from one another, and a fifth
 # of its batch names labels, each another one of the 1,000; three stages draw their batches from a pool.
-LEAST = {"clip": {"batch": 2, "pool": 2}, "judge": {"batch": 2, "pool": 2}, "sagan": {"pool": 1}, "biggan": {"pool": 1}}
-MOST = {"clip": {"batch": 5000}, "judge": {"batch": 5000}}
+LEAST = {"clip": {"batch": 2, "pool": 2}, "sagan": {"pool": 1}, "biggan": {"pool": 1}}
+MOST = {"clip": {"batch": 5000}}
 
 
 @dataclass
@@ -60,10 +60,6 @@ class Recipe:
     clip: StageRecipe = field(
         default_factory=lambda: StageRecipe(steps=3400, batch=256, learning_rate=1e-3, weight_decay=0.02, pool=60_000)
     )
-    # A transformer learns at half the rate of a residual network.
-    judge: StageRecipe = field(
-        default_factory=lambda: StageRecipe(steps=3000, batch=256, learning_rate=1e-3, weight_decay=0.02, pool=60_000)
-    )
 
     def __post_init__(self) -> None:
         _check(self)
@@ -105,10 +101,8 @@ def _check_stage(name: str, stage: StageRecipe) -> None:
     ):
         own = LEAST.get(name, {}).get(key, low), MOST.get(name, {}).get(key, most)
         _check_number(f"{name}.{key}", getattr(stage, key), *own)
-    if name in ("clip", "judge") and stage.batch > stage.pool:
-        raise UserError(
-            f"{name}.batch = {stage.batch}, but {name}.pool has {stage.pool} pictures: give it as many or more"
-        )
+    if name == "clip" and stage.batch > stage.pool:
+        raise UserError(f"clip.batch = {stage.batch}, but clip.pool has {stage.pool} pictures: give it as many or more")
 
 
 def _check_number(key: str, given: float, low: float, most: float) -> None:
