@@ -49,19 +49,19 @@ def check_strategy(start: StartSettings, refine: RefineSettings, prices: PriceSe
                 raise UserError(f"{room}.{key} = {value}, but allowed is {low:,} to {most:,}")
     if weights := getattr(start, "weights", None):
         check_path("start.weights", weights)
-    warm_up = getattr(refine, "warm_up", None)  # none refines nothing and has no such field
+    warm_up = None if refine.name == "none" else start.warm_up
     if warm_up is not None:
         step = 1 if refine.name != "gradient" else gradient_price(refine, prices)
         if warm_up + step > b_max:
             raise UserError(
                 f"b_max = {b_max}, but start = {start.name} with refine = {refine.name} needs {warm_up + step}: "
-                f"{warm_up} evaluations of the start (refine.warm_up) and one step of {step}; give more, or a smaller "
-                "refine.warm_up"
+                f"{warm_up} evaluations of the start (start.warm_up) and one step of {step}; give more, or a smaller "
+                "start.warm_up"
             )
     if start.name == "halving":
         needed, given = halving_needs(k), b_max if warm_up is None else warm_up
         if given < needed:
-            which = "b_max" if warm_up is None else "refine.warm_up"
+            which = "b_max" if warm_up is None else "start.warm_up"
             raise UserError(
                 f"{which} = {given}, but start = halving needs {needed} evaluations for k = {k}, one of each label "
                 f"that is left in each round: give {which} of {needed} or more, or a smaller k"

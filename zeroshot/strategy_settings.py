@@ -15,6 +15,7 @@ class StartSettings:
     """What a search draws first."""
 
     name: str = "random"
+    warm_up: int = 10  # evaluations, before a refinement takes over
 
 
 @dataclass
@@ -35,6 +36,7 @@ class HalvingStart(StartSettings):
     """Sequential halving of the top k labels by their best score (Karnin, Koren and Somekh 2013)."""
 
     name: str = "halving"
+    warm_up: int = 20  # the least that k = 10 needs
 
 
 @dataclass
@@ -42,6 +44,7 @@ class BankStart(StartSettings):
     """The images of a bank whose CLIP vectors are nearest to the text. The bank is made once for a generator."""
 
     name: str = "bank"
+    warm_up: int = 1  # the nearest one
     images_per_label: int = 10
     seed: int = 0  # of the bank's z
 
@@ -52,6 +55,7 @@ class AmortisedStart(BankStart):
     bank of images. It is trained when it is first asked for; `weights` names one that was trained before."""
 
     name: str = "amortised"
+    warm_up: int = 4  # its first images are good ones
     weights: str | None = None  # safetensors that this program wrote
     language_free: bool = False  # trained from image vectors and noise, without captions (Zhou et al. 2022, LAFITE)
     steps: int = 400  # of training, with 256 texts each
@@ -75,9 +79,7 @@ class NoRefinement(RefineSettings):
 
 @dataclass
 class Refinement(RefineSettings):
-    """One that takes over after a number of evaluations."""
-
-    warm_up: int = 10  # evaluations that the start makes first
+    """One that takes over after the start's `warm_up`."""
 
 
 @dataclass
@@ -115,7 +117,6 @@ class GradientRefinement(Refinement):
     """Adam on z (Kingma and Ba 2015), as VQGAN-CLIP and FuseDream search."""
 
     name: str = "gradient"
-    warm_up: int = 4
     learning_rate: float = 0.3
     radius: float | None = 1.0  # |z| is at most radius * sqrt(z_dim) after each step; null: unbounded
     mixture: bool = False  # the class too: softmax weights over the top k, of the generators that take them

@@ -28,14 +28,15 @@ from zeroshot.strategy_settings import (
     EvolutionRefinement,
     GradientRefinement,
     NoRefinement,
+    RandomStart,
     RefineSettings,
     SoftmaxStart,
     StartSettings,
 )
 from zeroshot.worlds.parts import default_run
 
-SMALL = AmortisedStart(images_per_label=1, steps=4, elite=8, language_free=True)
-CLIMB = GradientRefinement(warm_up=3)
+SMALL = AmortisedStart(images_per_label=1, steps=4, elite=8, language_free=True, warm_up=3)
+CLIMB = GradientRefinement()
 
 
 def settings(start: StartSettings, refine: RefineSettings, **changes: object) -> RunSettings:
@@ -113,7 +114,7 @@ def test_stopped_sharded_or_damaged_it_comes_to_identical_files(
 
 
 def test_a_mixture_keeps_its_weights(world: zeroshot.World, tmp_path: Path) -> None:
-    asked = settings(SoftmaxStart(), GradientRefinement(warm_up=1, mixture=True), captions=2, b_max=16)
+    asked = settings(SoftmaxStart(warm_up=1), GradientRefinement(mixture=True), captions=2, b_max=16)
     run(world, asked, tmp_path)
     selected = pd.read_parquet(run_path(tmp_path, asked) / "selected.parquet")
     weights = [w for w in selected["class_weights"] if w is not None]
@@ -136,7 +137,7 @@ def test_softmax_comes_fresh_or_from_a_pool_and_others_do_not(world: zeroshot.Wo
     random = settings(StartSettings(), NoRefinement(), captions=4)
     run(world, dataclasses.replace(random, start=default_run("miniature", "sagan").start), tmp_path)
     with pytest.raises(UserError, match=r"search.images = pool, but start = random with refine = evolution"):
-        dataclasses.replace(pooled, start=random.start, refine=EvolutionRefinement(warm_up=3))
+        dataclasses.replace(pooled, start=RandomStart(warm_up=3), refine=EvolutionRefinement())
 
 
 def test_a_network_of_another_generator_is_refused_and_a_damaged_one_made_again(
@@ -174,7 +175,7 @@ def test_trained_with_captions_it_is_another_network(world: zeroshot.World) -> N
 
 
 def test_a_bank_starts_with_the_images_nearest_to_the_text(world: zeroshot.World) -> None:
-    bank = BankStart(images_per_label=1)
+    bank = BankStart(images_per_label=1, warm_up=3)
     result = zeroshot.search(world, "a red bird", generator="sagan", b_max=5, start=bank, batch_size=4)
     assert (np.diff(result.scores) <= 1e-6).all()  # the nearest first
     more = zeroshot.search(world, "a red bird", generator="sagan", b_max=8, start=bank, refine=CLIMB, batch_size=4)

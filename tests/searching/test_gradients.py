@@ -115,7 +115,7 @@ def test_what_cannot_be_differentiated_is_told_and_searched_otherwise(cache: obj
     world = zeroshot.load_world("miniature", device="cpu", cache=cache)  # type: ignore[arg-type]
     world.add_generator("mine", kind().eval())
     with pytest.raises(UserError, match=r"^refine = gradient, but PyTorch cannot differentiate generator 'mine' by z"):
-        zeroshot.search(world, "a bird", generator="mine", b_max=10, refine="gradient")
+        zeroshot.search(world, "a bird", generator="mine", b_max=13, refine="gradient")
     result = zeroshot.search(world, "a bird", generator="mine", b_max=24, refine="evolution")
     assert result.paid.tolist() == list(range(1, 25)) and len(result.scores) == 24
 
@@ -125,7 +125,7 @@ def test_a_generator_of_ones_own_is_differentiated_but_takes_no_mixture(cache: o
     world.add_generator("mine", Smooth().eval())
     check_differentiable(world.engine("mine", 4))
     result = zeroshot.search(world, "a bird", generator="mine", b_max=25, refine="gradient")
-    assert result.paid.tolist() == [1, 2, 3, 4, 7, 10, 13, 16, 19, 22, 25]
+    assert result.paid.tolist() == [*range(1, 11), 13, 16, 19, 22, 25]
     mixture = zeroshot.strategy_settings.GradientRefinement(mixture=True)
     with pytest.raises(UserError, match=r"refine.mixture = true, but generator 'mine' takes no mixtures of classes"):
         zeroshot.search(world, "a bird", generator="mine", b_max=25, refine=mixture)

@@ -87,8 +87,8 @@ class StartSettings:
 class StrategiesSettings:
     """Part h: as many captions as a batch holds, with this budget each."""
 
-    b_max: int = 40
-    repetitions: int = 3
+    b_max: int = 24
+    repetitions: int = 2
 
 
 @dataclass

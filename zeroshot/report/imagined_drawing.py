@@ -55,7 +55,9 @@ def curve(result: SearchResult, setting: str) -> Figure:
     axes.step(b, best, where="post", color=colour, linewidth=1.6, label="best so far", zorder=2)
     winner = f"b = {result.b}: {result.score:.4f}"
     axes.plot([result.b], [result.score], "*", color=colour, mec="black", markersize=11, label=winner, zorder=3)
-    axes.set(xlabel="images drawn (b)", ylabel="CLIP score")
+    axes.set(
+        xlabel="images drawn (b)" if result.strategy == "random" else "evaluations paid for (b)", ylabel="CLIP score"
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.02)
     axes.grid(alpha=0.25, linewidth=0.5)

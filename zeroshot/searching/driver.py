@@ -59,7 +59,7 @@ class Search:
 
     def __init__(self, task: Task, problem: Problem, how: How) -> None:
         self.task, self.problem, self.how = task, problem, how
-        warm_up = how.refine.warm_up if isinstance(how.refine, Refinement) else problem.budget
+        warm_up = how.start.warm_up if isinstance(how.refine, Refinement) else problem.budget
         self.until = min(warm_up, problem.budget)  # what the strategy at work may pay
         self.strategy = made.start(how.start, problem, self.until)
         self.trace = Trace()

@@ -69,13 +69,12 @@ def problem(address: str = "a bird", budget: int = 100, seed: int = 7) -> Proble
     )
 
 
-def how(start: str, refine: str, **fields: object) -> How:
-    settings = refinement_named(refine)
-    if start == "halving" and isinstance(settings, Refinement):
-        settings.warm_up = halving_needs(K)
+def how(start: str, refine: str, warm_up: int | None = None, **fields: object) -> How:
+    first, settings = start_named(start), refinement_named(refine)
+    first.warm_up = warm_up or first.warm_up
     for key, value in fields.items():
         setattr(settings, key, value)
-    return How(start_named(start), settings, PriceSettings())
+    return How(first, settings, PriceSettings())
 
 
 def searched(by: How, address: str = "a bird", budget: int = 100) -> Search:
@@ -94,7 +93,7 @@ def test_every_pair_pays_what_it_has_and_is_its_addresses_own(start: str, refine
     first, again, other = (searched(by, address).trace for address in ("a bird", "a bird", "another"))
     price = 3 if refine == "gradient" else 1
     assert 100 - price < first.paid <= 100 and (np.diff(first.b) >= 1).all()
-    warm_up = getattr(by.refine, "warm_up", 100)
+    warm_up = by.start.warm_up if isinstance(by.refine, Refinement) else 100
     assert first.b[:warm_up] == list(range(1, warm_up + 1))
     assert set(np.diff(first.b[warm_up - 1 :])) <= {price}  # by hand: forwards are 1, gradient steps 3
     assert (first.b, first.class_index, first.score) == (again.b, again.class_index, again.score)
@@ -205,9 +204,9 @@ def test_cma_on_z_alone_keeps_the_best_label() -> None:
     ("start", "refine", "k", "b_max", "message"),
     [
         (SoftmaxStart(temperature=0), "none", 10, 100, "start.temperature = 0, but allowed is 0.001 to 10"),
-        ("random", "gradient", 10, 6, r"b_max = 6, but start = random with refine = gradient needs 7"),
+        ("random", "gradient", 10, 12, r"b_max = 12, but start = random with refine = gradient needs 13"),
         ("halving", "none", 10, 19, "b_max = 19, but start = halving needs 20 evaluations for k = 10"),
-        ("halving", "evolution", 10, 100, "refine.warm_up = 10, but start = halving needs 20"),
+        ("halving", "evolution", 20, 100, "start.warm_up = 20, but start = halving needs 40"),
         ("random", GradientRefinement(copies=-1), 10, 100, "refine.copies = -1, but allowed is 0 to 100"),
         ("random", GradientRefinement(learning_rate=float("nan")), 10, 100, "refine.learning_rate = nan"),
         ("random", CatCMARefinement(sigma=0), 10, 100, "refine.sigma = 0, but allowed is 0.001 to 10"),
