@@ -24,6 +24,7 @@ from zeroshot.runs.imagine import changes
 from zeroshot.runs.run import run_path
 from zeroshot.runs.strategies import searching
 from zeroshot.searching.algorithm1 import Scores, Task
+from zeroshot.searching.strategies.softmax import drawn_by
 from zeroshot.settings import RunSettings
 from zeroshot.worlds.protocols import cut
 from zeroshot.worlds.world import World
@@ -119,7 +120,7 @@ def search_texts(world: World, settings: RunSettings, texts: Sequence[str]) -> t
     rankings = world.rank(embeddings)  # [n, 1000]
     tasks = [Task(text, e[None], r[None], zeros, zeros) for text, e, r in zip(texts, embeddings, rankings, strict=True)]
     search, _ = searching(world, settings)
-    return tasks, search(world.drawn_by(tasks, settings.start), lambda paid: None)
+    return tasks, search(drawn_by(tasks, settings.start, world.label_embeddings), lambda paid: None)
 
 
 def _selected(output: Path, settings: RunSettings) -> pd.DataFrame | None:

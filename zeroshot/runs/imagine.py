@@ -18,6 +18,7 @@ from zeroshot.searching.driver import How
 from zeroshot.searching.engine import Addresses, Engine
 from zeroshot.searching.faults import addressed
 from zeroshot.searching.prompts import Pairs, Prompt, address, combined, weighted
+from zeroshot.searching.strategies.softmax import drawn_by
 from zeroshot.searching.trace import Trace
 from zeroshot.settings import GeneratorSettings
 from zeroshot.strategy_checks import check_strategy
@@ -119,7 +120,7 @@ def search(
 
     where: Addresses
     if draws_are_known(how.start, how.refine):
-        task = world.drawn_by([task], how.start)[0]
+        (task,) = drawn_by([task], how.start, world.label_embeddings)
         trace = _drawn(engine, task, k, b_max, seed, progress)
         bests = best_evaluations(trace, b_max)
         z_dim = engine.generator.z_dim

@@ -12,7 +12,7 @@ from zeroshot.models.generators.base import Generator
 from zeroshot.runs.bank import bank_of
 from zeroshot.runs.blocks import Search
 from zeroshot.runs.proposals import amortised_network
-from zeroshot.searching.algorithm1 import Scores, Task, run_tasks
+from zeroshot.searching.algorithm1 import Scores, Task, run_tasks, similarity
 from zeroshot.searching.draws import draw
 from zeroshot.searching.driver import How, rng_of, run_searches
 from zeroshot.searching.engine import Engine
@@ -78,7 +78,7 @@ class StrategySearch:
     def _problems(self, generator: Generator, tasks: list[Task], k: int, b_max: int, seed: int) -> list[Problem]:
         texts = np.stack([task.text[task.ranked_by[0]] for task in tasks])  # [n, D]
         proposals = self.network.propose(texts) if self.network else [None] * len(tasks)
-        similarity = self.world.similarity(texts)  # [n, classes]
+        similarities = similarity(texts, self.world.label_embeddings)  # [n, classes]
 
         def draws(task: Task) -> Callable[[int, int], Any]:
             return lambda b_start, b_stop: draw(seed, task.image_id, b_start, b_stop, generator.z_dim)
@@ -87,7 +87,7 @@ class StrategySearch:
             Problem(
                 top=task.top(k, 1, 2)[0],
                 ranking=task.ranking[task.ranked_by[0]],
-                similarity=similarity[row],
+                similarity=similarities[row],
                 z_dim=generator.z_dim,
                 budget=b_max,
                 draws=draws(task),

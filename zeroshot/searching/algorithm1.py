@@ -68,6 +68,14 @@ def rank_labels(text_embeddings: torch.Tensor, label_embeddings: torch.Tensor) -
     return torch.stack(rows) if rows else torch.empty(0, len(labels), dtype=torch.int64)
 
 
+def similarity(texts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cosine of each label with each text: float64 [n, classes] of unit vectors [n, D] and [classes, D].
+
+    One text at a time, so that none depends on its neighbours.
+    """
+    return np.stack([labels.astype(np.float64) @ text for text in texts.astype(np.float64)])
+
+
 @dataclass(frozen=True)
 class Scores:
     """What a search leaves: for each task and b the class drawn, int64 [tasks, b_max], and its score, float64.

@@ -16,7 +16,6 @@ from zeroshot.progress import doing
 from zeroshot.settings import GeneratorSettings, RunSettings
 from zeroshot.storage.cache import Cache
 from zeroshot.storage.paths import resolve
-from zeroshot.strategy_settings import SoftmaxStart, StartSettings
 from zeroshot.worlds import sources
 from zeroshot.worlds.finite import check_rows
 from zeroshot.worlds.labels import read_labels
@@ -35,6 +34,7 @@ if TYPE_CHECKING:  # much of a world is known without its models, whose librarie
     from zeroshot.models.generators.base import Generator
     from zeroshot.searching.algorithm1 import Task
     from zeroshot.searching.engine import Engine
+    from zeroshot.strategy_settings import StartSettings
     from zeroshot.worlds.models import Models
 
 
@@ -202,6 +202,7 @@ class World:
     def tasks(self, images: list[Searched], start: StartSettings | None = None) -> list[Task]:
         """What Algorithm 1 needs to know of each test image searched for; its labels drawn as `start` says."""
         from zeroshot.searching.algorithm1 import Task
+        from zeroshot.searching.strategies.softmax import drawn_by
 
         text = self.encode_texts("captions", [caption for image in images for caption in image.captions])
         ranking = self.rank(text)
@@ -211,26 +212,7 @@ class World:
             Task(i.image_id, t, r if i.ranking is None else i.ranking[None], i.caption, i.ranked_by, i.ranked)
             for i, t, r in parts
         ]
-        return self.drawn_by(tasks, start)
-
-    def drawn_by(self, tasks: list[Task], start: StartSettings | None) -> list[Task]:
-        """The tasks, their labels drawn as a start says that has probabilities for them."""
-        from zeroshot.searching.strategies.softmax import probabilities
-
-        if not isinstance(start, SoftmaxStart):
-            return tasks
-        return [
-            dataclasses.replace(task, probability=probabilities(self.similarity(task.text), task.ranking, start))
-            for task in tasks
-        ]
-
-    def similarity(self, text_embeddings: np.ndarray) -> np.ndarray:
-        """Cosine of each label with each text, by class index: float64 [n, 1000] of unit vectors [n, D].
-
-        One text at a time, so that none depends on its neighbours.
-        """
-        labels = self.label_embeddings.astype(np.float64)
-        return np.stack([labels @ text for text in text_embeddings.astype(np.float64)])
+        return drawn_by(tasks, start, self.label_embeddings)
 
     @cached_property
     def train_scores(self) -> np.ndarray:
@@ -247,12 +229,8 @@ class World:
     def threshold(self) -> float:
         """Mean over the train split of a photograph's CLIP score with each of its captions."""
         # Kept beside the scores: the last bit of a mean may depend on the number of threads.
-        protocol = self.settings.protocol
-        return float(
-            self.cache.get(
-                "threshold", self._threshold_key, lambda: self._references.mean_score(self.train_scores, protocol)
-            )
-        )
+        protocol, mean = self.settings.protocol, self._references.mean_score
+        return float(self.cache.get("threshold", self._threshold_key, lambda: mean(self.train_scores, protocol)))
 
     @property
     def _references(self) -> ModuleType:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from zeroshot.searching.algorithm1 import Task, similarity
 from zeroshot.searching.draws import by_probability, softmax
 from zeroshot.searching.strategies.base import DrawnStart, Problem
-from zeroshot.strategy_settings import SoftmaxStart
+from zeroshot.strategy_settings import SoftmaxStart, StartSettings
 
 
 class Softmax(DrawnStart):
@@ -25,3 +28,16 @@ def probabilities(similarity: np.ndarray, ranking: np.ndarray, settings: Softmax
     and rankings int64 of a shape that goes with it."""
     ranked = np.take_along_axis(similarity, np.broadcast_to(ranking, similarity.shape), axis=-1)
     return softmax(ranked / settings.temperature)
+
+
+def drawn_by(tasks: list[Task], start: StartSettings | None, labels: np.ndarray) -> list[Task]:
+    """The tasks for Algorithm 1, their labels drawn as a start says that has probabilities for them.
+
+    `labels` are the labels' unit vectors, float32 [classes, D].
+    """
+    if not isinstance(start, SoftmaxStart):
+        return tasks
+    return [
+        dataclasses.replace(task, probability=probabilities(similarity(task.text, labels), task.ranking, start))
+        for task in tasks
+    ]
