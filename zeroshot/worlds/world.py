@@ -229,8 +229,9 @@ class World:
     def threshold(self) -> float:
         """Mean over the train split of a photograph's CLIP score with each of its captions."""
         # Kept beside the scores: the last bit of a mean may depend on the number of threads.
-        protocol, mean = self.settings.protocol, self._references.mean_score
-        return float(self.cache.get("threshold", self._threshold_key, lambda: mean(self.train_scores, protocol)))
+        key, protocol = self._threshold_key, self.settings.protocol
+        mean = self.cache.get("threshold", key, lambda: self._references.mean_score(self.train_scores, protocol))
+        return float(mean)
 
     @property
     def _references(self) -> ModuleType:
