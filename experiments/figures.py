@@ -15,6 +15,7 @@ from experiments.cli import StopRequest
 from experiments.grid import checked_world, columns_of, grid_plan, run_grid
 from zeroshot.report.titles import left_out, setting_of
 from zeroshot.settings import SearchSettings
+from zeroshot.strategy_settings import NoRefinement, RandomStart
 from zeroshot.worlds.world import World
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def draw_figure1(config: DictConfig, stop: StopRequest, world: World | None = No
 
     settings = columns_of(config, [10])[-1]
     world = world or checked_world([settings], config)
-    own = dataclasses.replace(settings, search=SearchSettings("fresh"))  # a sentence draws images of its own
+    # It shows Algorithm 1, whatever the strategy; a sentence draws images of its own.
+    own = dataclasses.replace(settings, start=RandomStart(), refine=NoRefinement(), search=SearchSettings("fresh"))
     title = f"Figure 1: the method ({setting_of([own], captions=1)})"
-    _save(draw_method(illustrate(world, settings)), title, config, "figure1", README_DPI)
+    _save(draw_method(illustrate(world, own)), title, config, "figure1", README_DPI)
 
 
 def _save(figure: Figure, title: str, config: DictConfig, name: str, dpi: int = 200) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from zeroshot.report.figure3 import search_texts
 from zeroshot.report.redraw import redraw
 from zeroshot.report.style import NAMES
 from zeroshot.settings import RunSettings
-from zeroshot.strategy_settings import NoRefinement, RandomStart
 from zeroshot.worlds.world import World
 
 CAPTION = "a small blue bird with a white belly"
@@ -53,8 +51,7 @@ class Illustration:
 
 
 def illustrate(world: World, settings: RunSettings, caption: str = CAPTION) -> Illustration:
-    """Algorithm 1 for a caption, else with a run's settings; keeps the first draws, the winner and the last."""
-    settings = dataclasses.replace(settings, start=RandomStart(), refine=NoRefinement())
+    """Search for a caption with the settings of a run by Algorithm 1; keeps the first draws, the winner and the last."""
     (task,), scores = search_texts(world, settings, [caption])
     ranking = task.ranking[0]
     best = int(scores.best_b[0])
