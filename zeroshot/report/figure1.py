@@ -51,7 +51,7 @@ class Illustration:
 
 
 def illustrate(world: World, settings: RunSettings, caption: str = CAPTION) -> Illustration:
-    """Search for a caption with the settings of a run by Algorithm 1; keeps the first draws, the winner and the last."""
+    """Search for a caption with a run's settings, by Algorithm 1; keeps the first draws, the winner and the last."""
     (task,), scores = search_texts(world, settings, [caption])
     ranking = task.ranking[0]
     best = int(scores.best_b[0])
