@@ -17,13 +17,13 @@ from zeroshot.runs.inspection.criteria import (
     NEARLY_ONE,
     NEIGHBOURS,
     NO_EFFECT,
-    NO_LABEL,
     NO_SPREAD,
     NO_SPREAD_IN_ONE_CLASS,
     POINTS,
     REPEAT,
     SURE,
     TIMES,
+    no_label,
 )
 from zeroshot.runs.inspection.measured import Measured
 from zeroshot.runs.inspection.mends import AS_IT_IS
@@ -45,8 +45,12 @@ class Finding:
 
 def findings(check: Check, measured: Measured) -> list[Finding]:
     """All that is said of one of a check's generators, faults first."""
-    found = [*_mechanics(measured), *_variety(check, measured)]
-    if not any(one.key == "constant" for one in found):
+    found, variety = [*_mechanics(measured)], [*_variety(check, measured)]
+    constant = any(one.key == "constant" for one in variety)
+    # Values beyond the range are cut before they are looked at, so 0 to 255 is white: no word of what it varies.
+    if not (constant and any(one.key.startswith("range") for one in found)):
+        found += variety
+    if not constant:
         known = {one.key for one in found}
         found += [*_labels(check, measured, known), *_images(measured)]
         found += [*_quality(check, measured), *_search(check, measured)]
@@ -177,14 +181,12 @@ def _labels(check: Check, measured: Measured, known: set[str]) -> Iterator[Findi
     elif labels.top5 >= FOLLOWS:
         said = f"follows its labels: {numbers}"
         yield Finding("follows its labels", GOOD, said, f"top-5 of {per_cent(FOLLOWS)} or more; chance is 0.5 %")
-    elif max(orders.top5, labels.top5, orders.matched) <= NO_LABEL:
+    elif max(orders.top5, labels.top5, orders.matched) <= (chance := no_label(len(labels.by_class))):
         if part < NO_SPREAD:
             yield _untrained(check, measured, NO_SPREAD)
         else:
             said = f"shows no label in any order ({numbers}): untrained, or trained on something else than these labels"
-            yield Finding(
-                "shows no label", FAULT, said, f"top-5 of {per_cent(NO_LABEL)} or less, in the best order too"
-            )
+            yield Finding("shows no label", FAULT, said, f"top-5 of {per_cent(chance)} or less, in the best order too")
     elif max(orders.top5, labels.top5) < FOLLOWS:
         said = f"hardly follows its labels: {numbers}"
         yield Finding("hardly follows its labels", CAUTION, said, f"top-5 below {per_cent(FOLLOWS)}")

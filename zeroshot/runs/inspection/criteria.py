@@ -11,6 +11,16 @@ from __future__ import annotations
 # show its label's colour. A fifth is what a generator reaches that follows its labels at all: those of the miniature
 # reach 85 %, one whose values are in [0, 1] still 39 %.
 NO_LABEL, FOLLOWS = 0.02, 0.20
+
+
+def no_label(classes: int) -> float:
+    """The share of images that is chance still, where so many classes are looked at.
+
+    Images that are all alike have the same five labels nearest: the best order gives these to five of the classes.
+    """
+    return max(NO_LABEL, 2 * 5 / classes)
+
+
 # Another order, or a mend of the images, has to make the labels right far more often than they are: neighbours in
 # ImageNet's order look alike, so a sound generator reaches 7 % off by one where it reaches 85 % as it is.
 TIMES, POINTS = 2.0, 0.10
