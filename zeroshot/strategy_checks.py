@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from zeroshot.errors import UserError
 from zeroshot.limits import CLASSES, LARGEST_SEED, MOST_IMAGES, check_path
+from zeroshot.strategy_settings import REFINEMENTS, STARTS
 
 if TYPE_CHECKING:
     from zeroshot.strategy_settings import PriceSettings, RefineSettings, StartSettings
@@ -42,6 +44,14 @@ SIGMA = {"catcma": (0.001, 10), "elite_mean": (0, 10), "reinforce": (0.001, 1)} 
 
 def check_strategy(start: StartSettings, refine: RefineSettings, prices: PriceSettings, k: int, b_max: int) -> None:
     """Refuse fields out of range, and a budget that is smaller than what the strategy needs. Raises UserError."""
+    named: tuple[tuple[str, StartSettings | RefineSettings, Mapping[str, type]], ...] = (
+        ("start", start, STARTS),
+        ("refine", refine, REFINEMENTS),
+    )
+    for room, chosen, kinds in named:
+        if type(chosen) is not kinds.get(chosen.name):
+            what = f"{room}.name = {chosen.name!r:.80} of a {type(chosen).__name__}"
+            raise UserError(f"{what}, but allowed is {', '.join(kinds)}, by name or by its own settings")
     for room, settings in (("start", start), ("refine", refine), ("prices", prices)):
         for key, value in vars(settings).items():
             low, most = SIGMA[refine.name] if key == "sigma" else BOUNDS.get(key, (None, None))

@@ -134,8 +134,7 @@ def test_softmax_comes_fresh_or_from_a_pool_and_others_do_not(world: zeroshot.Wo
         run(world, asked, tmp_path)
         found[asked.search.images] = pd.read_parquet(run_path(tmp_path, asked) / "scores.parquet")
     assert found["fresh"]["label_index"].tolist() == found["pool"]["label_index"].tolist()
-    random = settings(StartSettings(), NoRefinement(), captions=4)
-    run(world, dataclasses.replace(random, start=default_run("miniature", "sagan").start), tmp_path)
+    run(world, settings(RandomStart(), NoRefinement(), captions=4), tmp_path)
     with pytest.raises(UserError, match=r"search.images = pool, but start = random with refine = evolution"):
         dataclasses.replace(pooled, start=RandomStart(warm_up=3), refine=EvolutionRefinement())
 
@@ -181,3 +180,10 @@ def test_a_bank_starts_with_the_images_nearest_to_the_text(world: zeroshot.World
     more = zeroshot.search(world, "a red bird", generator="sagan", b_max=8, start=bank, refine=CLIMB, batch_size=4)
     np.testing.assert_allclose(more.scores[:3], result.scores[:3], atol=1e-5)
     assert more.paid.tolist() == [1, 2, 3, 6] and more.b == more.paid[more.scores.argmax()]
+
+
+def test_a_world_that_keeps_nothing_trains_once_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = zeroshot.load_world("miniature", device="cpu")
+    first = amortised_network(world, world.generator_settings("sagan"), SMALL, 64)
+    monkeypatch.setattr("zeroshot.runs.proposals.train", lambda *_: pytest.fail("trained again"))
+    assert amortised_network(world, world.generator_settings("sagan"), SMALL, 64) is first

@@ -68,9 +68,12 @@ def amortised_network(
             raise EnvironmentFailure(f"start.weights = {settings.weights!r:.80} is missing or damaged: restore it")
         _check_same(found[1], identity, settings.weights)
         return found[0]
+    name = f"{generator.name}-{digest_of(identity)}.safetensors"
     if world.cache.directory is None:
-        return _trained(world, generator, settings, batch_size, should_stop)
-    path = world.cache.directory / "amortised" / f"{generator.name}-{digest_of(identity)}.safetensors"
+        if name not in world.made:
+            world.made[name] = _trained(world, generator, settings, batch_size, should_stop)
+        return world.made[name]
+    path = world.cache.directory / "amortised" / name
     with locked(path.with_suffix(".lock"), wait=True):
         found = _read(path)
         if found is not None:

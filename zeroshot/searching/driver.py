@@ -63,13 +63,13 @@ class Search:
         self.until = min(warm_up, problem.budget)  # what the strategy at work may pay
         self.strategy = made.start(how.start, problem, self.until)
         self.trace = Trace()
-        self.seen: list[Evaluated] = []
+        self.found: list[Evaluated] = []  # by the start, for the refinement
 
     def ask(self) -> Candidates | None:
         """What it wants evaluated next; None at its end."""
         if self.trace.paid >= self.until < self.problem.budget:
-            self.strategy = made.refinement(self.how.refine, self.problem, _behind_one_another(self.seen))
-            self.until = self.problem.budget
+            self.strategy = made.refinement(self.how.refine, self.problem, _behind_one_another(self.found))
+            self.until, self.found = self.problem.budget, []
         most = (self.until - self.trace.paid) // self.how.price(self.strategy)
         if most < 1:
             return None
@@ -93,7 +93,8 @@ class Search:
         trace.b += self.b_of(candidates)
         trace.class_index += candidates.class_index.tolist()
         trace.score += evaluated.score.tolist()
-        self.seen.append(evaluated)
+        if self.until < self.problem.budget:
+            self.found.append(evaluated)
         self.strategy.tell(evaluated, gradients)
 
 
@@ -121,9 +122,9 @@ def run_searches(
     live = searches
     while live:
         asked = [(search, candidates) for search in live if (candidates := search.ask())]
-        kinds = {_kind(*pair): [] for pair in asked}  # type: dict[tuple, list]
+        kinds: dict[tuple[bool, int, bool], list[tuple[Search, Candidates]]] = {}
         for pair in asked:
-            kinds[_kind(*pair)].append(pair)
+            kinds.setdefault(_kind(*pair), []).append(pair)
         for together in kinds.values():
             _evaluate(engine, together, seed)
         told([search.trace for search in searches])

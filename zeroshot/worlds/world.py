@@ -47,6 +47,7 @@ class World:
         self._wanted_device = device
         self.cache = Cache(cache)
         self._own: dict[str, GeneratorSettings] = {}  # handed over in Python
+        self.made: dict[str, Any] = {}  # networks of strategies, where the cache keeps nothing
 
     @cached_property
     def models(self) -> Models:

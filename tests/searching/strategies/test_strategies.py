@@ -21,7 +21,9 @@ from zeroshot.strategy_settings import (
     GradientRefinement,
     PriceSettings,
     Refinement,
+    RefineSettings,
     SoftmaxStart,
+    StartSettings,
     refinement_named,
     start_named,
 )
@@ -77,12 +79,20 @@ def how(start: str, refine: str, warm_up: int | None = None, **fields: object) -
     return How(first, settings, PriceSettings())
 
 
-def searched(by: How, address: str = "a bird", budget: int = 100) -> Search:
-    """A search to its end, with what it asked for kept in `seen`."""
-    search = Search(None, problem(address, budget), by)  # type: ignore[arg-type]
+class Seen(Search):
+    """A search that keeps what it asked for."""
+
+    seen: list[Evaluated]
+
+
+def searched(by: How, address: str = "a bird", budget: int = 100) -> Seen:
+    """A search to its end."""
+    search = Seen(None, problem(address, budget), by)  # type: ignore[arg-type]
+    search.seen = []
     while (asked := search.ask()) is not None:
         told = gradients(asked) if search.strategy.gradients else None
-        search.tell(Evaluated(asked, score(asked)), asked.z.astype(np.float32), told)
+        search.seen.append(Evaluated(asked, score(asked)))
+        search.tell(search.seen[-1], asked.z.astype(np.float32), told)
     return search
 
 
@@ -203,6 +213,9 @@ def test_cma_on_z_alone_keeps_the_best_label() -> None:
 @pytest.mark.parametrize(
     ("start", "refine", "k", "b_max", "message"),
     [
+        (StartSettings("best"), "none", 10, 100, "start.name = 'best' of a StartSettings, but allowed is random"),
+        (StartSettings("softmax"), "none", 10, 100, "start.name = 'softmax' of a StartSettings"),
+        ("random", RefineSettings("gradient"), 10, 100, "refine.name = 'gradient' of a RefineSettings"),
         (SoftmaxStart(temperature=0), "none", 10, 100, "start.temperature = 0, but allowed is 0.001 to 10"),
         ("random", "gradient", 10, 12, r"b_max = 12, but start = random with refine = gradient needs 13"),
         ("halving", "none", 10, 19, "b_max = 19, but start = halving needs 20 evaluations for k = 10"),
